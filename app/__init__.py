@@ -1,0 +1,1 @@
+"""The appeal routing service: platforms, people, time and the database around two pure libraries."""
