@@ -1,0 +1,1 @@
+"""Who may come in: people, their sessions, tokens of other systems."""

@@ -1,0 +1,1 @@
+"""The thing itself: appeals, their messages, answers and history."""

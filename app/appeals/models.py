@@ -1,0 +1,203 @@
+"""Tables of appeals, messages, answers and history."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Computed, DateTime, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlmodel import Field, SQLModel
+
+from app.db import utc_field
+
+
+class State(StrEnum):
+    """Where an appeal stands. What each does to the clocks is in appeals.service."""
+
+    REVIEW = "review"  # the judge is unsure: a person confirms topic and department
+    ROUTED = "routed"  # at a department
+    IN_WORK = "in_work"  # somebody took it
+    INTERIM = "interim"  # an interim answer was delivered, the final one is due
+    ANSWERED = "answered"  # the platform confirmed delivery of the final answer
+    CLOSED = "closed"  # closed without an answer of ours, for a stated reason
+
+
+OPEN_STATES = (State.REVIEW, State.ROUTED, State.IN_WORK, State.INTERIM)
+_OPEN_SQL = ", ".join(f"'{state}'" for state in OPEN_STATES)
+# Appeals without a due time sort last; a literal keeps the column sortable with one index.
+_QUEUE_AT_SQL = "coalesce(next_due_at, '9999-01-01 00:00:00+00'::timestamptz)"
+_IN_QUEUE = text("is_open AND NOT is_talk")
+
+
+class Appeal(SQLModel, table=True):
+    """What one citizen asks under one post or in one dialog, until it is answered.
+
+    `text` is the opening message as it stands now, `search_text` all of the citizen's words. `judgement` and
+    `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
+    `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
+    `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
+    """
+
+    __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}  # noqa: RUF012
+    __table_args__ = (
+        Column("is_open", Boolean, Computed(f"state IN ({_OPEN_SQL})", persisted=True)),
+        Column("queue_at", DateTime(timezone=True), Computed(_QUEUE_AT_SQL, persisted=True)),
+        Column("search", TSVECTOR, Computed("to_tsvector('russian', search_text)", persisted=True)),
+        Index("ix_appeal_queue", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_department_queue", "department_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
+        Index("ix_appeal_search", "search", postgresql_using="gin"),
+        Index("ix_appeal_page", "page_id", "id"),
+        Index("ix_appeal_topic", "topic", "id"),
+        Index("ix_appeal_state", "state", "id"),
+        Index("ix_appeal_department", "department_id", "id"),
+        Index("ix_appeal_author", "page_id", "author_external_id", "id"),
+        Index("ix_appeal_thread", "page_id", "thread_key", "id"),
+        Index("uq_appeal_open_thread", "page_id", "thread_key", unique=True, postgresql_where=text("is_open")),
+    )
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
+    page_id: int = Field(foreign_key="public_page.id")
+    platform: str = Field(max_length=10)
+    kind: str = Field(max_length=10)
+    place: str = Field(max_length=20)
+    thread_key: str = Field(max_length=200)
+    author_external_id: str = Field(max_length=64)
+    author_name: str | None = Field(default=None, max_length=200)
+    external_id: str = Field(max_length=64)
+    post_external_id: str | None = Field(default=None, max_length=64)
+    text: str
+    search_text: str
+    source_url: str | None = None
+    has_attachments: bool = False
+    is_edited: bool = False
+    is_talk: bool = False
+    state: str = Field(max_length=20)
+    cycle: int = 1
+    version: int = 1
+    topic_group: str | None = Field(default=None, max_length=200)
+    topic: str | None = Field(default=None, max_length=300)
+    agency: str | None = Field(default=None, max_length=200)
+    confidence: float | None = None
+    is_confirmed: bool = False
+    severity: int = 2
+    judgement: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    routing: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    department_id: int = Field(foreign_key="department.id")
+    territory_code: str | None = Field(default=None, max_length=11)
+    assignee_id: int | None = Field(default=None, foreign_key="app_user.id")
+    transfer_count: int = 0
+    next_due_at: datetime | None = utc_field(default=None)
+    received_at: datetime = utc_field(index=True)
+    first_answered_at: datetime | None = utc_field(default=None)
+    closed_at: datetime | None = utc_field(default=None)
+    close_reason: str | None = Field(default=None, max_length=40)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still owes the citizen an answer."""
+        return self.state in OPEN_STATES
+
+
+appeal_columns = Appeal.__table__.c  # type: ignore[attr-defined]
+
+
+class Message(SQLModel, table=True):
+    """A message as it was understood, the citizen's or the page's own, appeal or not. One row a platform message."""
+
+    __table_args__ = (
+        UniqueConstraint("page_id", "key"),
+        Index("ix_message_external", "platform", "external_id"),
+    )
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
+    page_id: int = Field(foreign_key="public_page.id")
+    platform: str = Field(max_length=10)
+    kind: str = Field(max_length=10)
+    place: str = Field(max_length=20)
+    key: str = Field(max_length=200)
+    external_id: str = Field(max_length=64)
+    thread_key: str | None = Field(default=None, max_length=200)
+    post_external_id: str | None = Field(default=None, max_length=64)
+    reply_to_external_id: str | None = Field(default=None, max_length=64)
+    author_external_id: str | None = Field(default=None, max_length=64)
+    author_name: str | None = Field(default=None, max_length=200)
+    text: str = ""
+    original_text: str | None = None
+    attachments: list[Any] = Field(default_factory=list, sa_type=JSONB)
+    source_url: str | None = None
+    is_own: bool = False
+    is_cropped: bool = False
+    sent_at: datetime | None = utc_field(default=None)
+    edited_at: datetime | None = utc_field(default=None)
+    deleted_at: datetime | None = utc_field(default=None)
+    received_at: datetime = utc_field()
+    appeal_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="appeal.id", index=True)
+
+
+class AnswerState(StrEnum):
+    """The way of an answer to the platform."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"  # the platform said never
+    HANDS_NEEDED = "hands_needed"  # a person must act, then it can be sent again
+    UNKNOWN = "unknown"  # timed out where the platform has no idempotency
+
+
+class Answer(SQLModel, table=True):
+    """Our answer: an outbox row. `idempotency_key` makes a repeated sending harmless where the platform can."""
+
+    __table_args__ = (
+        Index("ix_answer_due", "next_attempt_at", postgresql_where=text("state IN ('pending', 'sending')")),
+        Index("ix_answer_stuck", "id", postgresql_where=text("state IN ('failed', 'hands_needed', 'unknown')")),
+        Index("ix_answer_echo", "page_id", "echo_key"),
+    )
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
+    appeal_id: int = Field(sa_type=BigInteger, foreign_key="appeal.id", index=True)
+    page_id: int = Field(foreign_key="public_page.id")
+    kind: str = Field(max_length=10)
+    place: str = Field(max_length=20)
+    text: str
+    is_interim: bool = False
+    author_user_id: int | None = Field(default=None, foreign_key="app_user.id")
+    author_label: str = Field(max_length=200)
+    recipient_external_id: str = Field(max_length=64)
+    post_external_id: str | None = Field(default=None, max_length=64)
+    reply_to_external_id: str | None = Field(default=None, max_length=64)
+    idempotency_key: str = Field(unique=True, max_length=64)
+    state: str = Field(default=AnswerState.PENDING, max_length=20)
+    attempts: int = 0
+    next_attempt_at: datetime = utc_field()
+    error_code: str | None = Field(default=None, max_length=40)
+    error_reason: str | None = None
+    external_id: str | None = Field(default=None, max_length=64)
+    echo_key: str | None = Field(default=None, max_length=200)
+    created_at: datetime = utc_field()
+    delivered_at: datetime | None = utc_field(default=None)
+
+
+class HistoryEntry(SQLModel, table=True):
+    """One thing that happened to an appeal, written in the transaction that did it."""
+
+    __tablename__ = "history_entry"
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
+    appeal_id: int = Field(sa_type=BigInteger, foreign_key="appeal.id", index=True)
+    at: datetime = utc_field()
+    actor: str = Field(max_length=200)
+    action: str = Field(max_length=40)
+    details: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+
+
+class Draft(SQLModel, table=True):
+    """An answer being written; kept on the server at every pause in typing."""
+
+    appeal_id: int = Field(sa_type=BigInteger, foreign_key="appeal.id", primary_key=True)
+    user_id: int = Field(foreign_key="app_user.id", primary_key=True)
+    text: str
+    updated_at: datetime = utc_field()

@@ -1,0 +1,1 @@
+"""Bodies that answer, and the territories they answer for."""

@@ -1,0 +1,24 @@
+"""Tables of departments and territories."""
+
+from sqlmodel import Field, SQLModel
+
+
+class Department(SQLModel, table=True):
+    """A body that answers citizens. `code` is what routing rules name."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    code: str = Field(unique=True, max_length=80)
+    name: str = Field(max_length=300)
+    short_name: str = Field(max_length=120)
+    kind: str = Field(max_length=40)
+    calendar_code: str = Field(default="office", max_length=80)
+    is_active: bool = True
+
+
+class Territory(SQLModel, table=True):
+    """A territory of the ОКТМО tree. `path` holds the codes from the region down to this one, joined by "/"."""
+
+    code: str = Field(primary_key=True, max_length=11)
+    name: str = Field(max_length=200)
+    parent_code: str | None = Field(default=None, foreign_key="territory.code", max_length=11)
+    path: str = Field(max_length=200)

