@@ -1,0 +1,212 @@
+"""The conditions an exception may set: one function each, and the table that names them.
+
+A condition reads its value from the rule set (typed, refused with a Russian sentence), tells whether it holds, and,
+where it asks for equality, which values of a case could make it hold: by these the engine finds the few exceptions
+worth testing. The order of the table is the order of selectivity. Cost is bounded: set look-ups and one pass over the
+text; nothing of a rule is ever executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from routing_rules.model import Case
+from routing_rules.territory import is_territory_code, territory_path
+
+_WORD = re.compile(r"\w+")
+_STEM_KEY_LENGTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words, word beginnings (`пожар*`, without the star) and phrases, all in normal form."""
+
+    exact: frozenset[str]
+    stems: tuple[str, ...]
+    phrases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One row of the table. `covers(a, b)`: whenever b holds, a holds too (used to find unreachable rules)."""
+
+    read: Callable[[object], Any]
+    holds: Callable[[Case, Any], bool]
+    covers: Callable[[Any, Any], bool]
+    otherwise: str
+    keys: Callable[[Any], Iterable[str]] | None = None
+    seen: Callable[[Case], Collection[str]] | None = None
+
+
+def platform(case: Case) -> Collection[str]:
+    """The platform of the message: vk, ok, max, telegram, viber."""
+    return (case.facts.platform,)
+
+
+def kind(case: Case) -> Collection[str]:
+    """`comment` or `message` (private)."""
+    return (case.facts.kind,)
+
+
+def page(case: Case) -> Collection[str]:
+    """The official page, by its id on the platform."""
+    return (case.facts.page,)
+
+
+def sphere(case: Case) -> Collection[str]:
+    """The sphere of the page: health, education…"""
+    return () if case.facts.sphere is None else (case.facts.sphere,)
+
+
+def topic(case: Case) -> Collection[str]:
+    """The believed topic, by its label or by its name in the matrix."""
+    return case.topics
+
+
+def topic_group(case: Case) -> Collection[str]:
+    """The believed topic group."""
+    return () if case.group is None else (case.group,)
+
+
+def territory(case: Case) -> Collection[str]:
+    """The place or any territory that contains it."""
+    return case.facts.territory
+
+
+def words(case: Case, wanted: Words) -> bool:
+    """One of the words or phrases is in the text, in any case, ё as е."""
+    tokens = tokens_of(case.facts.text)
+    if not wanted.exact.isdisjoint(tokens) or any(token.startswith(wanted.stems) for token in tokens):
+        return True
+    return bool(wanted.phrases) and any(f" {phrase} " in f" {' '.join(tokens)} " for phrase in wanted.phrases)
+
+
+def severity_at_least(case: Case, wanted: int) -> bool:
+    """Severity of the topic, 1–5, is this or higher."""
+    return case.facts.severity >= wanted
+
+
+def confidence_at_least(case: Case, wanted: float) -> bool:
+    """Confidence of the topic, 0…1, is this or higher."""
+    return case.facts.topic_confidence >= wanted
+
+
+def confidence_below(case: Case, wanted: float) -> bool:
+    """Confidence of the topic, 0…1, is lower than this."""
+    return case.facts.topic_confidence < wanted
+
+
+def tokens_of(text: str) -> list[str]:
+    """Words of a text in the form in which they are compared."""
+    return _WORD.findall(text.casefold().replace("ё", "е"))
+
+
+def word_keys_seen(case: Case) -> Collection[str]:
+    """Index keys of a text: its words, and the beginning of each with a star."""
+    tokens = set(tokens_of(case.facts.text))
+    return tokens | {token[:_STEM_KEY_LENGTH] + "*" for token in tokens}
+
+
+def _word_keys(wanted: Words) -> Iterable[str]:
+    yield from wanted.exact
+    yield from (stem[:_STEM_KEY_LENGTH] + "*" for stem in wanted.stems)
+    yield from (phrase.split()[0] for phrase in wanted.phrases)
+
+
+def _read_names(value: object) -> frozenset[str]:
+    """One name or a list of names: any of them will do."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ValueError("нужна строка или непустой список строк")
+    return frozenset(" ".join(name.split()) for name in names)
+
+
+def _read_kinds(value: object) -> frozenset[str]:
+    kinds = _read_names(value)
+    if not kinds <= {"comment", "message"}:
+        raise ValueError("бывает только comment (комментарий) и message (личное сообщение)")
+    return kinds
+
+
+def _read_territories(value: object) -> frozenset[str]:
+    codes = _read_names(value)
+    for code in sorted(codes):
+        if not is_territory_code(code):
+            raise ValueError(f"«{code}» не похоже на код ОКТМО: нужно 8 или 11 цифр")
+    return codes
+
+
+def _read_words(value: object) -> Words:
+    exact: set[str] = set()
+    stems: set[str] = set()
+    phrases: set[str] = set()
+    for word in _read_names(value):
+        tokens = tokens_of(word)
+        if word.endswith("*"):
+            if len(tokens) != 1 or len(tokens[0]) < _STEM_KEY_LENGTH:
+                raise ValueError(f"«{word}»: звёздочка ставится после одного слова не короче трёх букв")
+            stems.add(tokens[0])
+        elif not tokens:
+            raise ValueError(f"«{word}»: нет ни одной буквы или цифры")
+        else:
+            (exact if len(tokens) == 1 else phrases).add(" ".join(tokens))
+    return Words(frozenset(exact), tuple(sorted(stems)), tuple(sorted(phrases)))
+
+
+def _read_severity(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 5:
+        raise ValueError("нужно целое число от 1 до 5")
+    return value
+
+
+def _read_share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("нужно число от 0 до 1")
+    return float(value)
+
+
+def _territories_cover(general: frozenset[str], narrow: frozenset[str]) -> bool:
+    return all(not general.isdisjoint(territory_path(code)) for code in narrow)
+
+
+def _words_cover(general: Words, narrow: Words) -> bool:
+    return (
+        all(word in general.exact or word.startswith(general.stems) for word in narrow.exact)
+        and all(stem.startswith(general.stems) for stem in narrow.stems)
+        and set(narrow.phrases) <= set(general.phrases)
+    )
+
+
+def _one_of(
+    seen: Callable[[Case], Collection[str]],
+    otherwise: str,
+    read: Callable[[object], frozenset[str]] = _read_names,
+    covers: Callable[[frozenset[str], frozenset[str]], bool] = frozenset.issuperset,
+) -> Condition:
+    """A condition of equality: one of the wanted names is among those seen in the case."""
+    return Condition(
+        read=read,
+        holds=lambda case, wanted: not wanted.isdisjoint(seen(case)),
+        covers=covers,
+        otherwise=otherwise,
+        keys=lambda wanted: wanted,
+        seen=seen,
+    )
+
+
+CONDITIONS: dict[str, Condition] = {
+    "page": _one_of(page, "другая страница"),
+    "topic": _one_of(topic, "тема другая или ниже порога"),
+    "words": Condition(_read_words, words, _words_cover, "в тексте нет нужных слов", _word_keys, word_keys_seen),
+    "topic_group": _one_of(topic_group, "группа тем другая или ниже порога"),
+    "territory": _one_of(territory, "другая территория", _read_territories, _territories_cover),
+    "sphere": _one_of(sphere, "страница другой сферы"),
+    "platform": _one_of(platform, "другая площадка"),
+    "kind": _one_of(kind, "другой вид сообщения", _read_kinds),
+    "severity_at_least": Condition(_read_severity, severity_at_least, int.__le__, "важность ниже"),
+    "confidence_at_least": Condition(_read_share, confidence_at_least, float.__le__, "уверенность ниже"),
+    "confidence_below": Condition(_read_share, confidence_below, float.__ge__, "уверенность выше"),
+}
