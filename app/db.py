@@ -57,7 +57,7 @@ class Database:
             await session.commit()
             jobs = session.info.pop(PENDING, set())
         for job in jobs:
-            await self.queue.push(job)
+            self.queue.nudge(job)
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:

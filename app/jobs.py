@@ -17,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 log = structlog.get_logger()
 NUDGES = Counter("appeals_nudges_total", "Nudges to the worker", ["job", "outcome"])
 PENDING = "jobs_after_commit"
+NUDGE_PAUSE_SECONDS = 0.02
+AWAY_PAUSE_SECONDS = 2.0
 
 
 class Job(StrEnum):
@@ -51,18 +53,32 @@ def redis_settings(url: str) -> RedisSettings:
 
 
 class Queue:
-    """The sending end. Connects when first needed, again after a failure, and never raises."""
+    """The sending end. Connects when first needed, again after a failure, and never raises.
+
+    Nudges of one kind that come together are sent as one: a worker told once looks at everything.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._redis: ArqRedis | None = None
-        self._lock = asyncio.Lock()
+        self._waiting: set[Job] = set()
+        self._sender: asyncio.Task[None] | None = None
 
-    async def push(self, job: Job) -> bool:
-        """Nudge the worker; False when Redis is away (the worker's own cron finds the rows later)."""
+    def nudge(self, job: Job) -> None:
+        """Tell the worker soon. If Redis is away the worker's own cron finds the rows later."""
+        self._waiting.add(job)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_waiting())
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            jobs, self._waiting = self._waiting, set()
+            is_sent = [await self._push(job) for job in jobs]
+            await asyncio.sleep(NUDGE_PAUSE_SECONDS if all(is_sent) else AWAY_PAUSE_SECONDS)
+
+    async def _push(self, job: Job) -> bool:
         try:
-            redis = await self._connect()
-            await redis.enqueue_job(job.value)
+            await (await self._connect()).enqueue_job(job.value)
         except (RedisError, OSError) as error:
             NUDGES.labels(job.value, "failed").inc()
             log.warning("nudge_failed", job=job.value, error=type(error).__name__)
@@ -79,14 +95,17 @@ class Queue:
         return True
 
     async def _connect(self) -> ArqRedis:
-        async with self._lock:
-            if self._redis is None:
-                self._redis = await create_pool(
-                    redis_settings(self._url), job_serializer=dump, job_deserializer=load
-                )
-            return self._redis
+        if self._redis is None:
+            settings = redis_settings(self._url)
+            self._redis = await create_pool(settings, job_serializer=dump, job_deserializer=load)
+        return self._redis
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Send what waits and give the connections back."""
+        if self._waiting and self._sender is not None:
+            for job in self._waiting.copy():
+                await self._push(job)
+        if self._sender is not None:
+            self._sender.cancel()
         if self._redis is not None:
             await self._redis.aclose()

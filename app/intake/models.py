@@ -25,7 +25,7 @@ class InboxEvent(SQLModel, table=True):
     __tablename__ = "inbox_event"
     __table_args__ = (
         UniqueConstraint("page_id", "delivery_key"),
-        Index("ix_inbox_event_due", "next_attempt_at", "id", postgresql_where=text("state = 'received'")),
+        Index("ix_inbox_event_due", "id", postgresql_where=text("state = 'received'")),
         Index("ix_inbox_event_failed", "id", postgresql_where=text("state = 'failed'")),
     )
 

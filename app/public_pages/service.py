@@ -1,0 +1,132 @@
+"""Adding pages, opening their credentials, finding them fast by webhook key."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import Database
+from app.departments.models import Territory
+from app.errors import Conflict, Invalid
+from app.platforms import PLATFORMS
+from app.platforms.base import Credentials
+from app.public_pages.models import PublicPage
+from app.vault import Vault
+
+KEY_BYTES = 24
+FRESH_SECONDS = 5.0
+MOST_UNKNOWN_KEYS = 10_000
+
+
+def seal_credentials(vault: Vault, credentials: Credentials) -> bytes:
+    """Credentials as they are stored."""
+    values = asdict(credentials)
+    values.pop("external_id")
+    return vault.seal(json.dumps(values).encode())
+
+
+def open_credentials(vault: Vault, page: PublicPage) -> Credentials:
+    """Credentials of a page. Raises CannotDecrypt."""
+    return Credentials(external_id=page.external_id, **json.loads(vault.open(page.credentials)))
+
+
+async def add_page(
+    session: AsyncSession,
+    vault: Vault,
+    *,
+    platform: str,
+    credentials: Credentials,
+    name: str,
+    territory_code: str | None,
+    now: datetime,
+    sphere: str | None = None,
+    department_id: int | None = None,
+    audience: int | None = None,
+    key: str | None = None,
+) -> PublicPage:
+    """Register a page. Raises Invalid (unknown platform, territory, empty secret), Conflict (known page)."""
+    if platform not in PLATFORMS:
+        raise Invalid(f"Неизвестная платформа «{platform}»: есть {', '.join(PLATFORMS)}")
+    if not credentials.secret:
+        raise Invalid("Пустой секрет: без него страница не примет ни одной доставки")
+    if territory_code and await session.get(Territory, territory_code) is None:
+        raise Invalid(f"Территории с ОКТМО {territory_code} нет в справочнике")
+    known = select(PublicPage.id).where(
+        PublicPage.platform == platform, PublicPage.external_id == credentials.external_id  # type: ignore[arg-type]
+    )
+    if (await session.scalar(known)) is not None:
+        raise Conflict(f"Страница {platform} {credentials.external_id} уже заведена")
+    page = PublicPage(
+        key=key or secrets.token_urlsafe(KEY_BYTES),
+        platform=platform,
+        external_id=credentials.external_id,
+        name=name,
+        territory_code=territory_code,
+        sphere=sphere,
+        department_id=department_id,
+        audience=audience,
+        credentials=seal_credentials(vault, credentials),
+        created_at=now,
+    )
+    session.add(page)
+    await session.flush()
+    return page
+
+
+def webhook_path(page: PublicPage) -> str:
+    """Where the platform delivers to."""
+    return f"/webhooks/{page.platform}/{page.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPage:
+    """What intake needs of a page, with its credentials open."""
+
+    id: int
+    platform: str
+    credentials: Credentials
+    read_at: float
+
+
+class PageDirectory:
+    """Pages by webhook key, remembered for a few seconds: a webhook costs no query."""
+
+    def __init__(self, database: Database, vault: Vault, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._pages: dict[str, KnownPage] = {}
+        self._unknown: dict[str, float] = {}
+
+    async def find(self, platform: str, key: str, *, fresh_seconds: float = FRESH_SECONDS) -> KnownPage | None:
+        """The active page with this key, or None. Raises what the database raises."""
+        page = self._pages.get(key)
+        if page is None or self._clock() - page.read_at > fresh_seconds:
+            page = await self._read(key)
+        return page if page is not None and page.platform == platform else None
+
+    async def _read(self, key: str) -> KnownPage | None:
+        now = self._clock()
+        if now - self._unknown.get(key, -FRESH_SECONDS) < 1:
+            return None
+        async with self._database.transaction() as session:
+            found = await session.scalar(
+                select(PublicPage).where(PublicPage.key == key, PublicPage.is_active)  # type: ignore[arg-type]
+            )
+        if found is None or found.id is None:
+            self._pages.pop(key, None)
+            self._remember_unknown(key, now)
+            return None
+        page = KnownPage(found.id, found.platform, open_credentials(self._vault, found), now)
+        self._pages[key] = page
+        return page
+
+    def _remember_unknown(self, key: str, now: float) -> None:
+        if len(self._unknown) >= MOST_UNKNOWN_KEYS:
+            self._unknown.clear()
+        self._unknown[key] = now

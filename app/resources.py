@@ -1,0 +1,59 @@
+"""What a process holds open: opened the same way by web, worker and command line."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+import routing_rules
+from app import db, vault
+from app.jobs import Queue
+from app.live import Live
+from app.platforms.rate import RateLimiter
+from app.settings import Settings
+from classifier import Judge
+
+DEFAULT_RULES = Path(routing_rules.__file__).parent / "default"
+PLATFORM_TIMEOUT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything that outlives a request or a job."""
+
+    settings: Settings
+    database: db.Database
+    vault: vault.Vault
+    http: httpx.AsyncClient
+    limiter: RateLimiter
+    judge: Judge
+    rule_set: routing_rules.RuleSet
+    live: Live
+
+
+class NotConfigured(RuntimeError):
+    """A server address is missing: `appeals up` embeds the servers, `serve` and `worker` need them given."""
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Open everything; close it in the reverse order. Raises NotConfigured, SchemaIsStale, ArtifactRejected."""
+    if not settings.database_url or not settings.redis_url:
+        raise NotConfigured("Задайте APPEALS_DATABASE_URL и APPEALS_REDIS_URL или запустите `appeals up`")
+    engine = db.create_engine(settings.database_url, settings.database_pool_size)
+    queue = Queue(settings.redis_url)
+    async with httpx.AsyncClient(timeout=PLATFORM_TIMEOUT_SECONDS, trust_env=False) as http:
+        yield Resources(
+            settings=settings,
+            database=db.Database(engine, queue),
+            vault=vault.open_vault(settings),
+            http=http,
+            limiter=RateLimiter(),
+            judge=Judge.load(settings.model_path),
+            rule_set=routing_rules.load(settings.rules_dir or DEFAULT_RULES),
+            live=Live(settings.database_url),
+        )
+    await queue.close()
+    await engine.dispose()
