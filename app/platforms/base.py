@@ -151,7 +151,7 @@ class WebhookRejected(Exception):
 
 
 class PayloadNotUnderstood(Exception):
-    """An authenticated delivery of a known type lacks what it must carry. The message names the field, never a value."""
+    """An authenticated delivery of a known type lacks what it must carry. Names the field, never a value."""
 
 
 class SendFailed(Exception):
@@ -195,6 +195,13 @@ class Platform(Protocol):
         self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, message: OutgoingMessage
     ) -> SentMessage:
         """Send one answer. Raises SendFailed and nothing else."""
+        ...
+
+    def echoed_idempotency_key(self, idempotency_key: str) -> str:
+        """What `own_idempotency_key` will be in the echo of an answer sent with this key, if the platform echoes it.
+
+        An echo may arrive before the answer to our own request did, so `SentMessage.key` alone does not recognise it.
+        """
         ...
 
     async def author_names(

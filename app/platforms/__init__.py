@@ -1,0 +1,20 @@
+"""The registry of platforms: one line each."""
+
+from app.platforms.base import Platform
+from app.platforms.vk import VK
+
+PLATFORMS: dict[str, Platform] = {
+    "vk": VK(),
+}
+
+
+class UnknownPlatform(LookupError):
+    """No platform has this code."""
+
+
+def platform_by_code(code: str) -> Platform:
+    """The platform called `code`. Raises UnknownPlatform with a Russian sentence that lists the known ones."""
+    try:
+        return PLATFORMS[code]
+    except KeyError:
+        raise UnknownPlatform(f"Нет площадки «{code}». Есть: {', '.join(sorted(PLATFORMS))}.") from None
