@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 from routing_rules.conditions import CONDITIONS, Condition
-from routing_rules.model import Case, ExceptionRule, Mode, Outcome
-from routing_rules.naming import Names
+from routing_rules.model import PAGE_OWNER, Case, ExceptionRule, Mode, Outcome
 
 LOST_SHOWN = 3
 _HOLDS, _NEVER_NEAR = "", "-"
@@ -59,6 +58,8 @@ class CompiledException:
                 return condition.otherwise if position and self.key else _NEVER_NEAR
         if any(condition.holds(case, wanted) for condition, wanted in self.unless):
             return "сработала оговорка «кроме»"
+        if self.rule.department == PAGE_OWNER and not case.facts.page_department:
+            return "у страницы нет ответственного ведомства"
         return _HOLDS
 
 
@@ -125,16 +126,15 @@ class ExceptionIndex:
         return condition.seen, dict(buckets), [compiled.position for compiled in rules]
 
 
-def sentence(verdict: Verdict, names: Names) -> str:
-    """What happened to the exception, for operators."""
+def sentence(verdict: Verdict, department: str) -> str:
+    """What happened to the exception, for operators; `department` is the name of its destination."""
     rule, note = verdict.rule, verdict.note
     title = f"Исключение {rule.id} «{rule.name}»"
-    target = names.department(rule.department)
     match verdict.outcome:
         case "won":
-            return f"{title} → {target}: {rule.reason}"
+            return f"{title} → {department}: {rule.reason}"
         case "skipped":
             return f"{title} пропущено из-за сбоя: {note}"
         case "info":
-            return f"{title} → {target}: {note}"
+            return f"{title} → {department}: {note}"
     return f"{title} не подошло: {note}"

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from routing_rules.model import Case, Cell
+from routing_rules.model import PAGE_OWNER, Case, Cell
 
 MEMO_LIMIT = 100_000
 
@@ -48,7 +48,7 @@ class Matrix:
         """Cells that cover the case, the winner first. Without a believed label there are none."""
         facts = case.facts
         page = facts.page if facts.page in self._pages else ""
-        key = (case.topics, case.group, facts.territory, facts.sphere, page)
+        key = (case.topics, case.group, facts.territory, facts.sphere, page, bool(facts.page_department))
         found = self._memo.get(key)
         if found is None:
             found = tuple(self._find(case, page))
@@ -66,7 +66,7 @@ class Matrix:
             for territory in territories:
                 for own_page, sphere in scopes:
                     cell = self._cells.get(Address(group, topic, territory, own_page, sphere or ""))
-                    if cell:
+                    if cell and (cell.department != PAGE_OWNER or case.facts.page_department):
                         yield cell
 
 

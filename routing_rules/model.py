@@ -11,6 +11,9 @@ from typing import Any, Literal
 Layer = Literal["exception", "matrix", "default", "confidence"]
 Outcome = Literal["won", "lost", "skipped", "info"]
 
+PAGE_OWNER = "@page"
+"""As the department of a cell or an exception: the body that owns the page; a page without owner is not covered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

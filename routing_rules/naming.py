@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing_rules.model import Cell, Tables
+from routing_rules.model import PAGE_OWNER, Cell, Tables
 
 
 class Names:
@@ -14,7 +14,7 @@ class Names:
 
     def department(self, code: str) -> str:
         """Short name of a department."""
-        return self._departments.get(code, code)
+        return self._departments.get(code, "владелец страницы" if code == PAGE_OWNER else code)
 
     def territory(self, code: str) -> str:
         """Name of a territory; a code that is not in the tree names itself."""

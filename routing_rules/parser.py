@@ -9,7 +9,7 @@ from pathlib import Path
 
 from routing_rules import csv_tables, toml_rules
 from routing_rules.evaluation import RuleSet
-from routing_rules.model import Cell, ExceptionRule, Problem, RuleSetInvalid, Tables
+from routing_rules.model import PAGE_OWNER, Cell, ExceptionRule, Problem, RuleSetInvalid, Tables
 
 RULES, DEPARTMENTS, MATRIX = "rules.toml", "departments.csv", "matrix.csv"
 TERRITORIES, CROSSWALK = "territories.csv", "topic_crosswalk.csv"
@@ -81,7 +81,7 @@ def _read_rules(text: str, problems: list[Problem]) -> tuple[toml_rules.Head, tu
 
 
 def _unknown_departments(tables: Tables) -> list[Problem]:
-    known = {department.code for department in tables.departments}
+    known = {department.code for department in tables.departments} | {PAGE_OWNER}
     rows: list[tuple[str, Cell | ExceptionRule]] = [(MATRIX, cell) for cell in tables.cells]
     rows += [(RULES, rule) for rule in tables.exceptions]
     found = [
@@ -89,6 +89,6 @@ def _unknown_departments(tables: Tables) -> list[Problem]:
         for file, row in rows
         if row.department and row.department not in known
     ]
-    if tables.default and tables.default not in known:
+    if tables.default and tables.default not in known - {PAGE_OWNER}:
         found.append(Problem(RULES, 0, f"default: нет ведомства с кодом «{tables.default}» в {DEPARTMENTS}"))
     return found
