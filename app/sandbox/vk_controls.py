@@ -1,0 +1,201 @@
+"""The part of the stand-in that VK does not have, over HTTP under /stand-in/: citizens, views, faults, counts."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.sandbox import vk_views
+from app.sandbox.vk_misbehaviour import Misbehaviour
+from app.sandbox.vk_payloads import comment_object, message_object
+from app.sandbox.vk_world import VkError
+
+if TYPE_CHECKING:
+    from app.sandbox.vk_stand_in import VkStandIn
+
+Place = Literal["wall", "photo", "video", "market", "board"]
+
+
+class NewCommunity(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /stand-in/communities."""
+
+    group_id: int
+    name: str
+    access_token: str
+    user_token: str = ""
+    confirmation: str = ""
+    callback_url: str = ""
+    secret: str = ""
+
+
+class NewUser(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /stand-in/users."""
+
+    user_id: int
+    first_name: str
+    last_name: str = ""
+
+
+class NewPost(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /stand-in/posts."""
+
+    group_id: int
+    text: str
+    post_id: int = 0
+    place: Place = "wall"
+    is_closed: bool = False
+
+
+class CommentDeed(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /stand-in/comments: `user_id` writes (new) or acts (delete, restore); a page writes as -group_id."""
+
+    group_id: int
+    user_id: int = 0
+    action: Literal["new", "edit", "delete", "restore"] = "new"
+    place: Place = "wall"
+    post_id: int = 0
+    reply_to: int = 0
+    comment_id: int = 0
+    text: str = ""
+    attachments: list[dict[str, Any]] = []
+
+
+class MessageDeed(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /stand-in/messages: the citizen's, or with `moderator_id` the page's by hand."""
+
+    group_id: int
+    user_id: int
+    action: Literal["new", "edit"] = "new"
+    text: str = ""
+    conversation_message_id: int = 0
+    moderator_id: int = 0
+    attachments: list[dict[str, Any]] = []
+    geo: dict[str, Any] | None = None
+
+
+class Refusal(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /stand-in/refusals: 900, 901, 902, or 0 to allow."""
+
+    group_id: int
+    user_id: int
+    error_code: int
+
+
+def control_routes(stand_in: "VkStandIn") -> list[Route]:
+    """The routes over one stand-in."""
+
+    def community(deed: NewCommunity) -> Any:
+        stand_in.add_community(**msgspec.structs.asdict(deed))
+        return {"group_id": deed.group_id}
+
+    def user(deed: NewUser) -> Any:
+        return {"user_id": stand_in.add_user(deed.user_id, deed.first_name, deed.last_name).id}
+
+    def post(deed: NewPost) -> Any:
+        thing = stand_in.add_post(deed.group_id, deed.text, post_id=deed.post_id, place=deed.place)
+        if deed.is_closed:
+            stand_in.close_comments(deed.group_id, thing.id, place=deed.place)
+        return {"post_id": thing.id}
+
+    def refuse(deed: Refusal) -> Any:
+        stand_in.refuse_messages(deed.group_id, deed.user_id, deed.error_code)
+        return {"error_code": deed.error_code}
+
+    def misbehave(deed: Misbehaviour) -> Any:
+        stand_in.api.faults.add(deed)
+        return {"times": deed.times}
+
+    def behave(request: Request) -> Any:
+        stand_in.api.faults.clear()
+        return {"times": 0}
+
+    return [
+        _order("/stand-in/communities", NewCommunity, community),
+        _order("/stand-in/users", NewUser, user),
+        _order("/stand-in/posts", NewPost, post),
+        _order("/stand-in/refusals", Refusal, refuse),
+        _order("/stand-in/misbehave", Misbehaviour, misbehave),
+        _order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
+        _order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
+        Route("/stand-in/misbehave", _answering(behave), methods=["DELETE"]),
+        _view("/stand-in", lambda _: vk_views.overview(stand_in.world)),
+        _view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
+        _view("/stand-in/feed", lambda request: stand_in.feed(_number(request, "group_id"))),
+        _view(
+            "/stand-in/dialog",
+            lambda request: stand_in.dialog(_number(request, "group_id"), _number(request, "user_id")),
+        ),
+    ]
+
+
+def _comment(stand_in: "VkStandIn", deed: CommentDeed) -> Any:
+    place = deed.place
+    if deed.action == "new":
+        comment = stand_in.comment(
+            deed.group_id,
+            deed.user_id,
+            deed.text,
+            post_id=deed.post_id,
+            place=place,
+            reply_to=deed.reply_to,
+            attachments=deed.attachments,
+        )
+    elif deed.action == "edit":
+        comment = stand_in.edit_comment(deed.group_id, deed.comment_id, deed.text, place=place)
+    elif deed.action == "delete":
+        comment = stand_in.delete_comment(deed.group_id, deed.comment_id, place=place, actor_id=deed.user_id)
+    else:
+        comment = stand_in.restore_comment(deed.group_id, deed.comment_id, place=place, actor_id=deed.user_id)
+    return comment_object(stand_in.world.community(deed.group_id), comment)
+
+
+def _message(stand_in: "VkStandIn", deed: MessageDeed) -> Any:
+    if deed.action == "edit":
+        number = deed.conversation_message_id
+        return message_object(stand_in.edit_message(deed.group_id, deed.user_id, number, deed.text))
+    message = stand_in.message(
+        deed.group_id,
+        deed.user_id,
+        deed.text,
+        attachments=deed.attachments,
+        geo=deed.geo,
+        moderator_id=deed.moderator_id,
+    )
+    return message_object(message)
+
+
+Deed = TypeVar("Deed", bound=msgspec.Struct)
+
+
+def _order(path: str, shape: type[Deed], carry_out: Callable[[Deed], Any]) -> Route:
+    """A POST whose JSON body has this shape."""
+
+    async def endpoint(request: Request) -> Any:
+        return carry_out(msgspec.json.decode(await request.body(), type=shape))
+
+    return Route(path, _answering(endpoint), methods=["POST"])
+
+
+def _view(path: str, show: Callable[[Request], Any]) -> Route:
+    return Route(path, _answering(show), methods=["GET"])
+
+
+def _answering(work: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            result = work(request)
+            return JSONResponse(await result if isinstance(result, Awaitable) else result)
+        except VkError as error:
+            return JSONResponse({"error_code": error.code, "error_msg": error.message}, status_code=400)
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+            return JSONResponse({"error_msg": str(error)}, status_code=422)
+
+    return endpoint
+
+
+def _number(request: Request, name: str) -> int:
+    """A required number of the query. Raises ValueError."""
+    return int(request.query_params.get(name, ""))
