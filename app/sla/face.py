@@ -80,7 +80,8 @@ def formula(state: ClockState, calendar: WorkCalendar) -> str:
 def _sum_of_hours(state: ClockState, calendar: WorkCalendar) -> str:
     end = state.due_at or state.holes[-1][0]
     slices = list(worked_slices(state, calendar, end))
-    terms = _slice_terms(slices, calendar) if len(slices) <= _LONG_AFTER_SLICES else _day_terms(slices, calendar)
+    is_long = len(slices) > _LONG_AFTER_SLICES
+    terms = _day_terms(slices, calendar) if is_long else _slice_terms(slices, calendar, state.due_at)
     if state.due_at is None:
         terms.append(f"{wording.duration_text(state.span.amount - _wall_minutes(slices))} после паузы")
     return " + ".join(terms)
@@ -90,6 +91,8 @@ def _sum_of_days(state: ClockState, calendar: WorkCalendar) -> str:
     """Days are named when a working term is short enough; then comes the end, before any pause."""
     end = due_after(state.span, calendar, state.started_at).astimezone(calendar.zone_info)
     day = wording.day_of(end)
+    if not state.span.is_days:
+        return f"{wording.WEEKDAYS[day.weekday()]} {wording.clock_text(end)}"
     text = f"{wording.day_text(day)}, до {wording.clock_text(end)}"
     if state.span.unit == "working_days":
         days = _working_days(calendar, calendar.local_date(state.started_at), state.span.amount)
@@ -98,7 +101,7 @@ def _sum_of_days(state: ClockState, calendar: WorkCalendar) -> str:
             names = [*names[:2], "…", *names[-2:]]
         return ", ".join([*names, text])
     last = calendar.local_date(state.started_at) + timedelta(days=state.span.amount)
-    if state.span.is_days and last != day:
+    if last != day:
         return f"{wording.day_text(last)}, выходной → {text}"
     return text
 
@@ -111,9 +114,9 @@ def _working_days(calendar: WorkCalendar, day: date, amount: int) -> list[date]:
     return days
 
 
-def _slice_terms(slices: list[Slice], calendar: WorkCalendar) -> list[str]:
+def _slice_terms(slices: list[Slice], calendar: WorkCalendar, due_at: datetime | None) -> list[str]:
     return [
-        f"{_length_text([piece])} ({_slice_label(piece, calendar, i == 0, i == len(slices) - 1)})"
+        f"{_length_text([piece])} ({_slice_label(piece, calendar, i == 0, piece[1] == due_at)})"
         for i, piece in enumerate(slices)
     ]
 
@@ -172,8 +175,9 @@ def worked_slices(state: ClockState, calendar: WorkCalendar, end: datetime) -> I
     for begin, finish in calendar.slices(state.started_at, end):
         at, last = micros(begin), micros(finish)
         for hole_begin, hole_end in holes:
-            if at < min(hole_begin, last):
-                yield instant(at), instant(min(hole_begin, last))
-            at = max(at, min(hole_end, last)) if hole_begin < last else at
+            if hole_begin < last and hole_end > at:
+                if at < hole_begin:
+                    yield instant(at), instant(hole_begin)
+                at = hole_end
         if at < last:
             yield instant(at), instant(last)
