@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 
@@ -15,7 +14,6 @@ from app.platforms.rate import RateLimiter
 from app.settings import Settings
 from classifier import Judge
 
-DEFAULT_RULES = Path(routing_rules.__file__).parent / "default"
 PLATFORM_TIMEOUT_SECONDS = 15.0
 
 
@@ -52,7 +50,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             http=http,
             limiter=RateLimiter(),
             judge=Judge.load(settings.model_path),
-            rule_set=routing_rules.load(settings.rules_dir or DEFAULT_RULES),
+            rule_set=routing_rules.load(settings.rules_dir or routing_rules.DEFAULT_DIRECTORY),
             live=Live(settings.database_url),
         )
     await queue.close()

@@ -163,7 +163,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('page_id', 'delivery_key')
     )
-    op.create_index('ix_inbox_event_due', 'inbox_event', ['next_attempt_at', 'id'], unique=False, postgresql_where=sa.text("state = 'received'"))
+    op.create_index('ix_inbox_event_due', 'inbox_event', ['id'], unique=False, postgresql_where=sa.text("state = 'received'"))
     op.create_index('ix_inbox_event_failed', 'inbox_event', ['id'], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.create_index(op.f('ix_inbox_event_received_at'), 'inbox_event', ['received_at'], unique=False)
     op.create_table('login_session',

@@ -1,0 +1,192 @@
+"""The drain: stored deliveries become messages and appeals, a batch in one transaction.
+
+A batch that fails is rolled back whole and its events are then handled one by one, so that a poison event fails alone
+and keeps its error. Killing the process at any moment loses nothing: the events are still `received`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.service import audit
+from app.accounts.access import Actor
+from app.errors import Conflict, NotFound
+from app.intake.effects import Arrival, take_effect
+from app.intake.models import EventState, InboxEvent
+from app.jobs import Job, enqueue
+from app.platforms import PLATFORMS
+from app.platforms.base import Ignored, PayloadNotUnderstood
+from app.public_pages.models import PublicPage
+from app.resources import Resources
+from app.vault import CannotDecrypt
+
+log = structlog.get_logger()
+EVENTS = Counter("appeals_events_total", "Deliveries handled", ["outcome"])
+MOST_ATTEMPTS = 5
+FIRST_RETRY_SECONDS = 10
+LONGEST_ERROR = 500
+
+
+async def drain_batch(resources: Resources, now: datetime) -> int:
+    """Handle one batch of waiting events; how many were handled. Zero means the inbox is empty."""
+    try:
+        return await _drain(resources, now, resources.settings.drain_batch_size)
+    except OperationalError:
+        raise  # the database is away: the batch stays as it is
+    except Exception as error:  # one of the batch is poison, or met another worker: find out which
+        log.warning("batch_failed", error=type(error).__name__, exc_info=True)
+        return await _drain_one_by_one(resources, now)
+
+
+async def _drain(resources: Resources, now: datetime, limit: int, only: int | None = None) -> int:
+    async with resources.database.transaction() as session:
+        events = await _claim(session, now, limit, only)
+        if not events:
+            return 0
+        platforms = await _platforms(session, events)
+        arrivals = [arrival for event in events for arrival in _parse(resources, event, platforms[event.page_id], now)]
+        await take_effect(resources, session, arrivals, now)
+        await _touch_pages(session, events, now)
+        for event in events:
+            EVENTS.labels(event.state).inc()
+    return len(events)
+
+
+async def _claim(session: AsyncSession, now: datetime, limit: int, only: int | None) -> Sequence[InboxEvent]:
+    """The oldest waiting events that no other worker holds, or one of them."""
+    waiting = _waiting(now).with_for_update(skip_locked=True).limit(limit)
+    if only is not None:
+        waiting = waiting.where(InboxEvent.id == only)  # type: ignore[arg-type]
+    return (await session.scalars(waiting)).all()
+
+
+def _waiting(now: datetime) -> Select[tuple[InboxEvent]]:
+    return (
+        select(InboxEvent)
+        .where(InboxEvent.state == EventState.RECEIVED, InboxEvent.next_attempt_at <= now)  # type: ignore[arg-type]
+        .order_by(InboxEvent.id)  # type: ignore[arg-type]
+    )
+
+
+async def _platforms(session: AsyncSession, events: Sequence[InboxEvent]) -> dict[int, str]:
+    ids = {event.page_id for event in events}
+    rows = await session.execute(select(PublicPage.id, PublicPage.platform).where(PublicPage.id.in_(ids)))  # type: ignore[call-overload, union-attr]
+    return dict(rows.tuples().all())
+
+
+def _parse(resources: Resources, event: InboxEvent, platform: str, now: datetime) -> list[Arrival]:
+    """Read one delivery and mark it; what cannot be read keeps its error and waits for a person."""
+    event.attempts += 1
+    event.handled_at = now
+    try:
+        items = PLATFORMS[platform].parse(resources.vault.open(event.payload or b""))
+    except (PayloadNotUnderstood, CannotDecrypt) as error:
+        event.state, event.error = EventState.FAILED, str(error)[:LONGEST_ERROR]
+        return []
+    event.error = None
+    reasons = [item.reason for item in items if isinstance(item, Ignored)]
+    messages = [item for item in items if not isinstance(item, Ignored)]
+    event.state = EventState.HANDLED if messages else EventState.IGNORED
+    if reasons and not messages:
+        event.error = reasons[0][:LONGEST_ERROR]
+    return [Arrival(event.page_id, platform, event.received_at, message) for message in messages]
+
+
+async def _touch_pages(session: AsyncSession, events: Sequence[InboxEvent], now: datetime) -> None:
+    ids = sorted({event.page_id for event in events})
+    # Locked in id order by the sub-select: two workers that touch the same pages must not wait for each other.
+    locked = select(PublicPage.id).where(PublicPage.id.in_(ids)).order_by(PublicPage.id).with_for_update(skip_locked=True)  # type: ignore[call-overload, union-attr, arg-type]
+    await session.execute(update(PublicPage).where(PublicPage.id.in_(locked)).values(last_event_at=now))  # type: ignore[union-attr]
+
+
+async def _drain_one_by_one(resources: Resources, now: datetime) -> int:
+    async with resources.database.transaction() as session:
+        waiting = await session.scalars(_waiting(now).limit(resources.settings.drain_batch_size))
+        ids = [event.id for event in waiting]
+    for event_id in ids:
+        try:
+            await _drain(resources, now, 1, only=event_id)
+        except OperationalError:
+            raise
+        except Exception as error:  # kept with the event, shown to an operator
+            await _record_failure(resources, event_id, error, now)
+    return len(ids)
+
+
+async def _record_failure(resources: Resources, event_id: int | None, error: Exception, now: datetime) -> None:
+    """Give the event its error and a later time; after some attempts only a person retries it."""
+    async with resources.database.transaction() as session:
+        event = await session.get(InboxEvent, event_id, with_for_update=True)
+        if event is None or event.state != EventState.RECEIVED:
+            return
+        event.attempts += 1
+        event.error = f"Внутренняя ошибка разбора: {type(error).__name__}"
+        event.next_attempt_at = now + timedelta(seconds=FIRST_RETRY_SECONDS * 2**event.attempts)
+        if event.attempts >= MOST_ATTEMPTS:
+            event.state = EventState.FAILED
+        log.error("event_failed", event_id=event.id, event_type=event.event_type, exc_info=error)
+        EVENTS.labels("error").inc()
+
+
+async def retry_event(session: AsyncSession, event_id: int, actor: Actor, *, now: datetime) -> InboxEvent:
+    """Handle a failed event again. Raises NotFound, Conflict."""
+    event = await session.get(InboxEvent, event_id, with_for_update=True)
+    if event is None:
+        raise NotFound("Такого события нет")
+    if event.state not in (EventState.FAILED, EventState.DISMISSED) or event.payload is None:
+        raise Conflict("Это событие не ждёт повтора")
+    event.state, event.next_attempt_at, event.attempts = EventState.RECEIVED, now, 0
+    audit(session, actor.label, "event_retried", now, event_id=event_id)
+    enqueue(session, Job.DRAIN_INBOX)
+    return event
+
+
+async def retry_all_events(session: AsyncSession, actor: Actor, *, now: datetime) -> int:
+    """Handle every failed event again; how many."""
+    result = await session.execute(
+        update(InboxEvent)
+        .where(InboxEvent.state == EventState.FAILED, InboxEvent.payload.is_not(None))  # type: ignore[arg-type, union-attr]
+        .values(state=EventState.RECEIVED, next_attempt_at=now, attempts=0)
+    )
+    count: int = result.rowcount  # type: ignore[attr-defined]
+    audit(session, actor.label, "events_retried", now, count=count)
+    enqueue(session, Job.DRAIN_INBOX)
+    return count
+
+
+async def dismiss_event(session: AsyncSession, event_id: int, actor: Actor, *, now: datetime) -> InboxEvent:
+    """Decide not to take a failed event. It stays, and can still be retried."""
+    event = await session.get(InboxEvent, event_id, with_for_update=True)
+    if event is None:
+        raise NotFound("Такого события нет")
+    if event.state != EventState.FAILED:
+        raise Conflict("Это событие не ждёт решения")
+    event.state = EventState.DISMISSED
+    audit(session, actor.label, "event_dismissed", now, event_id=event_id)
+    return event
+
+
+async def waiting_events(session: AsyncSession) -> int:
+    """How many deliveries wait to be handled."""
+    count = await session.scalar(select(func.count()).where(InboxEvent.state == EventState.RECEIVED))  # type: ignore[arg-type]
+    return count or 0
+
+
+async def forget_payloads(session: AsyncSession, before: datetime) -> int:
+    """Empty raw deliveries past their retention time; the delivery keys stay."""
+    result = await session.execute(
+        update(InboxEvent)
+        .where(
+            InboxEvent.received_at < before,  # type: ignore[arg-type]
+            InboxEvent.payload.is_not(None),  # type: ignore[union-attr]
+            InboxEvent.state != EventState.RECEIVED,  # type: ignore[arg-type]
+        )
+        .values(payload=None)
+    )
+    count: int = result.rowcount  # type: ignore[attr-defined]
+    return count

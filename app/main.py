@@ -1,0 +1,69 @@
+"""The web entry point: routers, error handlers, lifespan."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from app import db, health
+from app.accounts import pages as accounts
+from app.appeals import api as appeals_api
+from app.appeals import pages as appeals
+from app.intake import pages as intake
+from app.intake import webhooks
+from app.public_pages import pages as public_pages
+from app.reports import api as reports_api
+from app.reports import pages as reports
+from app.resources import Resources, open_resources
+from app.sandbox import pages as sandbox
+from app.settings import Settings, get_settings
+from app.triage import pages as triage
+from app.web import SecurityHeaders, install_error_handlers
+
+STATIC = Path(__file__).parent / "static"
+TITLE = "Маршрутизация обращений"
+DESCRIPTION = "Комментарии и сообщения жителей в соцсетях: приём, тема, ответственный, срок, ответ."
+
+
+def create_app(settings: Settings | None = None, resources: Resources | None = None) -> FastAPI:
+    """The whole web application. Tests hand in resources of their own; otherwise the lifespan opens them."""
+    settings = settings or get_settings()
+    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan(settings, resources))
+    app.state.settings = settings
+    app.router.routes.insert(0, webhooks.route)  # the hot path is matched first
+    for router in (
+        health.router, accounts.router, appeals.router, triage.router, appeals_api.router, reports.router,
+        reports_api.router, intake.router, public_pages.router,
+    ):  # fmt: skip
+        app.include_router(router)
+    if settings.is_demo:
+        app.include_router(sandbox.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(SecurityHeaders)
+    install_error_handlers(app)
+    return app
+
+
+def _lifespan(settings: Settings, given: Resources | None):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if given is not None:
+            _attach(app, given)
+            yield
+            return
+        async with open_resources(settings) as resources:
+            if not await db.schema_is_current(resources.database.engine, settings.database_url):
+                raise db.SchemaIsStale("Схема базы устарела: выполните `appeals migrate`")
+            _attach(app, resources)
+            resources.live.start()
+            yield
+            await resources.live.stop()
+
+    return lifespan
+
+
+def _attach(app: FastAPI, resources: Resources) -> None:
+    app.state.resources = resources
+    app.state.webhooks = webhooks.Webhooks(resources)

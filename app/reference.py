@@ -1,0 +1,34 @@
+"""Reference data that the code ships with and the database needs: departments and territories of the rule set."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.departments.models import Department, Territory
+from routing_rules import RuleSet, territory_path
+
+
+async def sync_reference_data(session: AsyncSession, rule_set: RuleSet) -> None:
+    """Add what the rule set names and the database lacks; update names. Nothing is removed: history points at it."""
+    known = {department.code: department for department in (await session.scalars(select(Department))).all()}
+    for entry in rule_set.departments:
+        department = known.get(entry.code)
+        if department is None:
+            department = Department(code=entry.code, name="", short_name="", kind="")
+            session.add(department)
+        department.name, department.short_name, department.kind = entry.name, entry.short_name, entry.kind
+    await _sync_territories(session, rule_set)
+
+
+async def _sync_territories(session: AsyncSession, rule_set: RuleSet) -> None:
+    names = {territory.code: territory for territory in rule_set.territories}
+    known = {territory.code: territory for territory in (await session.scalars(select(Territory))).all()}
+    for code in sorted(names, key=lambda code: len(territory_path(code))):  # parents before children
+        path = territory_path(code)
+        parent = next((above for above in reversed(path[:-1]) if above in names), None)
+        territory = known.get(code)
+        if territory is None:
+            territory = Territory(code=code, name="", path="")
+            session.add(territory)
+        territory.name, territory.parent_code = names[code].name, parent
+        territory.path = "/".join(step for step in path if step in names)
+        await session.flush()

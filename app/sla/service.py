@@ -1,0 +1,170 @@
+"""Clocks of appeals in the database. All arithmetic is done by the pure `clock`; here rows become states and back."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.settings import get_settings
+from app.sla import clock as arithmetic
+from app.sla.calendar import WorkCalendar, calendar_from_document
+from app.sla.clock import ClockState
+from app.sla.defaults import calendar_documents, policy_documents
+from app.sla.models import Clock
+from app.sla.policy import Policy, Span, policy_from_document
+
+FIRST_ANSWER = "first_answer"
+FINAL = "final"
+OFFICE = "office"
+
+
+class UnknownCode(LookupError):
+    """No calendar or policy has this code."""
+
+
+@cache
+def calendar(code: str, zone: str | None = None) -> WorkCalendar:
+    """The working calendar, in the center's time zone unless another is given. Raises UnknownCode."""
+    for document in calendar_documents():
+        if document["code"] == code:
+            return calendar_from_document({**document, "zone": zone or get_settings().time_zone})
+    raise UnknownCode(f"Нет рабочего календаря «{code}»")
+
+
+@cache
+def policy(code: str) -> Policy:
+    """The newest version of a policy. Raises UnknownCode."""
+    found = [policy_from_document(document) for document in policy_documents() if document["code"] == code]
+    if not found:
+        raise UnknownCode(f"Нет политики сроков «{code}»")
+    return max(found, key=lambda one: one.version)
+
+
+def start_clock(
+    *,
+    appeal_id: int,
+    department_id: int,
+    kind: str,
+    severity: int,
+    cycle: int,
+    policy_code: str,
+    at: datetime,
+    is_counted: bool = True,
+    calendar_code: str = OFFICE,
+) -> Clock:
+    """A new clock, not yet stored. Raises NothingPromised when the policy has no such target."""
+    state = arithmetic.start(kind, policy(policy_code), calendar(calendar_code), at, severity)
+    row = Clock(
+        appeal_id=appeal_id, department_id=department_id, kind=kind, cycle=cycle, policy_code=state.policy_code,
+        policy_version=state.policy_version, calendar_code=calendar_code, started_at=at, span={}, is_counted=is_counted,
+    )  # fmt: skip
+    _write(row, state)
+    return row
+
+
+def state_of(row: Clock) -> ClockState:
+    """The clock as a value."""
+    return ClockState(
+        kind=row.kind,
+        policy_code=row.policy_code,
+        policy_version=row.policy_version,
+        calendar_code=row.calendar_code,
+        started_at=row.started_at,
+        span=Span(row.span["amount"], row.span["unit"], row.span["roll"]),
+        due_at=row.due_at,
+        holes=tuple((datetime.fromisoformat(begin), _instant(end)) for begin, end in row.holes),
+        met_at=row.met_at,
+        stopped_at=row.closed_at if row.met_at is None else None,
+        stop_reason=row.close_reason or "",
+        extensions=row.span.get("extensions", 0),
+    )
+
+
+def calendar_of(row: Clock) -> WorkCalendar:
+    """The calendar a clock runs by."""
+    return calendar(row.calendar_code)
+
+
+def _write(row: Clock, state: ClockState) -> None:
+    """The value back into its row, with what reports read."""
+    span = state.span
+    row.span = {"amount": span.amount, "unit": span.unit, "roll": span.roll, "extensions": state.extensions}
+    row.holes = [[begin.isoformat(), end.isoformat() if end else None] for begin, end in state.holes]
+    row.due_at, row.met_at, row.closed_at = state.due_at, state.met_at, state.closed_at
+    row.close_reason = state.stop_reason or None
+    if state.closed_at is not None:
+        row.spent_minutes = arithmetic.spent_minutes(state, calendar(state.calendar_code), state.closed_at)
+        if arithmetic.is_breached(state, state.closed_at):
+            row.breached_at = state.due_at
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+async def open_clocks(session: AsyncSession, appeal_ids: Iterable[int]) -> Sequence[Clock]:
+    """The open clocks of these appeals."""
+    rows = await session.scalars(
+        select(Clock)
+        .where(Clock.appeal_id.in_(list(appeal_ids)), Clock.closed_at.is_(None))  # type: ignore[attr-defined, union-attr]
+        .order_by(Clock.id)  # type: ignore[arg-type]
+    )
+    return rows.all()
+
+
+async def next_due_at(session: AsyncSession, appeal_id: int) -> datetime | None:
+    """The earliest due time of the open clocks: the appeal's one sortable column."""
+    return arithmetic.next_due_at(state_of(row) for row in await open_clocks(session, [appeal_id]))
+
+
+def meet(row: Clock, at: datetime) -> None:
+    """Keep the promise, in time or late."""
+    _write(row, arithmetic.meet(state_of(row), at))
+
+
+def stop(row: Clock, at: datetime, reason: str, *, is_counted: bool) -> None:
+    """End a clock without an answer of ours; uncounted ones leave the KPIs."""
+    _write(row, arithmetic.stop(state_of(row), at, reason))
+    row.is_counted = row.is_counted and is_counted
+
+
+def reclassify(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None:
+    """Adopt another severity; what moved, for the history, or None. Never gives more time unless the policy says so."""
+    before = row.due_at
+    _write(row, arithmetic.reclassify(state_of(row), policy(row.policy_code), calendar_of(row), at, severity))
+    if row.due_at == before:
+        return None
+    return {
+        "from": before.isoformat() if before else None,
+        "to": row.due_at.isoformat() if row.due_at else None,
+        "because": "изменилась тема, а с ней важность",
+    }
+
+
+async def run_on(session: AsyncSession, appeal_id: int, cycle: int) -> None:
+    """Open again what was stopped because its message was deleted: from the old start, as if never stopped."""
+    rows = await session.scalars(
+        select(Clock).where(
+            Clock.appeal_id == appeal_id,  # type: ignore[arg-type]
+            Clock.cycle == cycle,  # type: ignore[arg-type]
+            Clock.close_reason == "deleted",  # type: ignore[arg-type]
+        )
+    )
+    for row in rows:
+        row.closed_at = row.close_reason = row.spent_minutes = None
+        row.is_counted = True
+
+
+async def claim_due(session: AsyncSession, now: datetime, limit: int) -> Sequence[Clock]:
+    """Open clocks past their due time that nobody has marked; one indexed query, shared by any number of workers."""
+    rows = await session.scalars(
+        select(Clock)
+        .where(Clock.due_at < now, Clock.closed_at.is_(None), Clock.breached_at.is_(None))  # type: ignore[operator, union-attr]
+        .order_by(Clock.due_at)  # type: ignore[arg-type]
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return rows.all()

@@ -1,0 +1,228 @@
+"""The judge and the rules applied to appeals, many at once; and what people answer to them."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.access import Actor
+from app.appeals import service as appeals
+from app.appeals.models import Appeal, State
+from app.departments.models import Department, Territory
+from app.errors import Invalid
+from app.public_pages.models import PublicPage
+from app.resources import Resources
+from app.sla import service as sla
+from app.triage.models import LabelChoice
+from classifier import Guess, Judgement, severity_of
+from routing_rules import Decision, Facts
+
+LabelKind = Literal["topic_group", "topic", "agency"]
+LABEL_KINDS: tuple[LabelKind, ...] = ("topic_group", "topic", "agency")
+CERTAIN = 1.0
+
+
+async def judge_and_route(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
+    """Label and route these appeals, in memory: one prediction call, two queries. Rows need not be stored yet."""
+    if not batch:
+        return
+    judgements = await asyncio.to_thread(resources.judge.judge, [appeal.search_text for appeal in batch])
+    context = await read_context(session, {appeal.page_id for appeal in batch})
+    departments = await departments_by_code(session)
+    for appeal, judgement in zip(batch, judgements, strict=True):
+        _label(resources, appeal, judgement)
+        decision = resources.rule_set.decide(facts_of(appeal, context[appeal.page_id], departments))
+        _route(appeal, decision, departments, now)
+
+
+def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
+    labels: dict[str, list[dict[str, Any]]] = {
+        kind: [asdict(guess) for guess in getattr(judgement, kind)] for kind in LABEL_KINDS
+    }
+    thresholds = resources.judge.manifest.thresholds
+    appeal.judgement = {
+        "model_version": resources.judge.version,
+        "appeal_probability": judgement.appeal_probability,
+        "labels": labels,
+        "thresholds": dict(thresholds),
+        "is_sure": _probability(judgement.topic_group) >= thresholds["topic_group"],
+    }
+    appeal.topic = _best(judgement.topic)
+    appeal.topic_group = _best(judgement.topic_group)
+    appeal.agency = _best(judgement.agency)
+    appeal.confidence = _probability(judgement.topic)
+    appeal.severity = severity_of(appeal.topic or "")
+    appeal.is_talk = judgement.appeal_probability < thresholds["appeal"]
+
+
+def _best(guesses: Sequence[Guess]) -> str | None:
+    return guesses[0].label if guesses else None
+
+
+def _probability(guesses: Sequence[Guess]) -> float:
+    return guesses[0].probability if guesses else 0.0
+
+
+def _route(appeal: Appeal, decision: Decision, departments: Mapping[str, Department], now: datetime) -> None:
+    department = departments[decision.department]
+    appeal.department_id = department.id or 0
+    appeal.routing = {**asdict(decision), "at": now.isoformat()}
+    appeal.state = State.REVIEW if decision.layer == "default" else State.ROUTED
+
+
+def record_judgement(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """Two lines of history: what the judge said, where the rules sent it."""
+    best = appeal.judgement["labels"]
+    appeals.record(
+        session, appeal.id or 0, "judged", appeals.SYSTEM, now,
+        topic=appeal.topic, topic_group=appeal.topic_group, confidence=appeal.confidence,
+        group_confidence=best["topic_group"][0]["probability"] if best["topic_group"] else None,
+        model_version=appeal.judgement["model_version"],
+    )  # fmt: skip
+    record_routing(session, appeal, now)
+
+
+def record_routing(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """One line of history with the whole decision trace."""
+    details = {key: value for key, value in appeal.routing.items() if key != "at"}
+    appeals.record(session, appeal.id or 0, "routed", appeals.SYSTEM, now, **details)
+
+
+class PageContext:
+    """What the rules need of the page that received a message."""
+
+    __slots__ = ("department", "external_id", "sphere", "territory")
+
+    def __init__(self, page: PublicPage, path: str | None, department: str | None) -> None:
+        self.external_id = page.external_id
+        self.sphere = page.sphere
+        self.territory = tuple((path or "").split("/")) if path else ()
+        self.department = department
+
+
+async def read_context(session: AsyncSession, page_ids: Iterable[int]) -> dict[int, PageContext]:
+    """Pages with the path of their territory and the code of their owner, in one query."""
+    rows = await session.execute(
+        select(PublicPage, Territory.path, Department.code)
+        .outerjoin(Territory, Territory.code == PublicPage.territory_code)  # type: ignore[arg-type]
+        .outerjoin(Department, Department.id == PublicPage.department_id)  # type: ignore[arg-type]
+        .where(PublicPage.id.in_(list(page_ids)))  # type: ignore[union-attr]
+    )
+    return {page.id or 0: PageContext(page, path, code) for page, path, code in rows}
+
+
+async def departments_by_code(session: AsyncSession) -> dict[str, Department]:
+    """All departments; some dozens."""
+    return {department.code: department for department in (await session.scalars(select(Department))).all()}
+
+
+def facts_of(
+    appeal: Appeal, page: PageContext, departments: Mapping[str, Department], *, topic: str | None = None
+) -> Facts:
+    """What the rules may look at. A topic that a person chose is certain, and so is its group."""
+    labels = appeal.judgement["labels"]
+    is_certain = topic is not None or appeal.is_confirmed
+    return Facts(
+        platform=appeal.platform,
+        kind=appeal.kind,
+        page=page.external_id,
+        sphere=page.sphere,
+        territory=page.territory,
+        topic=topic or appeal.topic,
+        topic_confidence=CERTAIN if is_certain else _stored_probability(labels["topic"]),
+        topic_group=appeal.topic_group,
+        group_confidence=CERTAIN if is_certain else _stored_probability(labels["topic_group"]),
+        agency=appeal.agency,
+        agency_confidence=_stored_probability(labels["agency"]),
+        severity=appeal.severity,
+        text=appeal.search_text,
+        page_department=page.department if page.department in departments else None,
+    )
+
+
+def _stored_probability(guesses: Sequence[Mapping[str, Any]]) -> float:
+    return float(guesses[0]["probability"]) if guesses else 0.0
+
+
+async def choose_label(
+    resources: Resources,
+    session: AsyncSession,
+    appeal_id: int,
+    label_kind: LabelKind,
+    label: str,
+    actor: Actor,
+    *,
+    now: datetime,
+    expected_version: int | None = None,
+) -> Appeal:
+    """Accept or correct a label. A chosen topic fixes its group, is routed again, and gives no extra time."""
+    if label not in resources.judge.manifest.labels.get(label_kind, []):
+        raise Invalid(f"Такой метки у модели нет: «{label}»")
+    appeal = await appeals.load(session, appeal_id, actor, expected_version=expected_version)
+    judged = getattr(appeal, label_kind)
+    _remember(resources, session, appeal, label_kind, label, actor, now)
+    setattr(appeal, label_kind, label)
+    if label_kind == "topic":
+        appeal.topic_group = resources.judge.manifest.topic_to_group.get(label, appeal.topic_group)
+        appeal.severity = severity_of(label)
+        appeal.is_confirmed, appeal.is_talk = True, False
+        await _route_again(resources, session, appeal, now)
+    action, details = ("label_accepted", {"label": label}) if judged == label else (
+        "label_corrected", {"from": judged, "to": label})  # fmt: skip
+    appeals.record(session, appeal_id, action, actor, now, label_kind=label_kind, **details)
+    await appeals.changed(session, appeal)
+    return appeal
+
+
+def _remember(
+    resources: Resources, session: AsyncSession, appeal: Appeal, kind: LabelKind, label: str, actor: Actor, now: datetime
+) -> None:
+    """Keep the choice as a labelled example, against what the judge said first."""
+    guesses = appeal.judgement.get("labels", {}).get(kind, [])
+    judged = guesses[0]["label"] if guesses else None
+    probability = next((guess["probability"] for guess in guesses if guess["label"] == label), None)
+    session.add(
+        LabelChoice(
+            appeal_id=appeal.id or 0, label_kind=kind, judged=judged, probability=probability, chosen=label,
+            is_accepted=judged == label, model_version=appeal.judgement.get("model_version", resources.judge.version),
+            user_id=actor.user_id, at=now,
+        )  # fmt: skip
+    )
+
+
+async def _route_again(resources: Resources, session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    context = await read_context(session, [appeal.page_id])
+    departments = await departments_by_code(session)
+    before, state = appeal.department_id, appeal.state
+    decision = resources.rule_set.decide(facts_of(appeal, context[appeal.page_id], departments))
+    _route(appeal, decision, departments, now)
+    if state in (State.IN_WORK, State.INTERIM) and appeal.department_id == before:
+        appeal.state = state
+    await appeals.place(session, appeal, appeal.department_id)
+    for clock in await sla.open_clocks(session, [appeal.id or 0]):
+        clock.is_counted = True
+        moved = sla.reclassify(clock, appeal.severity, now)
+        if moved is not None:
+            appeals.record(session, appeal.id or 0, "due_changed", appeals.SYSTEM, now, kind=clock.kind, **moved)
+    appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
+    record_routing(session, appeal, now)
+
+
+async def destinations(
+    resources: Resources, session: AsyncSession, appeal: Appeal, topics: Sequence[str]
+) -> dict[str, Department]:
+    """Where each of these topics would send the appeal, for the card: one key never surprises."""
+    context = (await read_context(session, [appeal.page_id]))[appeal.page_id]
+    departments = await departments_by_code(session)
+    groups = resources.judge.manifest.topic_to_group
+    found = {}
+    for topic in topics:
+        facts = facts_of(appeal, context, departments, topic=topic)
+        decision = resources.rule_set.decide(replace(facts, topic_group=groups.get(topic, facts.topic_group)))
+        found[topic] = departments[decision.department]
+    return found
+

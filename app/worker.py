@@ -1,0 +1,145 @@
+"""The worker: every job and every cron on one screen.
+
+Jobs are nudges without payload; each looks into PostgreSQL for what is due. One run of a kind at a time in a process: a
+nudge that comes meanwhile makes it run once more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from arq import cron
+from arq.connections import create_pool
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from app.accounts.service import purge_expired_sessions
+from app.appeals.authors import fetch_authors
+from app.appeals.breaches import mark_breaches
+from app.appeals.delivery import deliver_batch
+from app.intake.service import drain_batch, forget_payloads
+from app.jobs import Job, dump, load, redis_settings
+from app.resources import Resources, open_resources
+from app.settings import Settings
+from app.time import utc_now
+
+log = structlog.get_logger()
+EVERY_SECONDS = {10, 20, 30, 40, 50, 0}
+POLL_SECONDS = 0.05
+RECONNECT_SECONDS = 2.0
+
+Work = Callable[[Resources], Awaitable[int]]
+
+
+class Solo:
+    """A job of which one runs at a time: until it finds nothing more to do."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._is_running = False
+        self._is_wanted = False
+
+    async def __call__(self, context: dict[str, Any]) -> int:
+        """Run until nothing is left; what was done."""
+        self._is_wanted = True
+        if self._is_running:
+            return 0
+        self._is_running = True
+        done = 0
+        try:
+            while self._is_wanted:
+                self._is_wanted = False
+                while batch := await self._work(context["resources"]):
+                    done += batch
+        finally:
+            self._is_running = False
+        return done
+
+
+async def drain(resources: Resources) -> int:
+    """Handle one batch of the inbox."""
+    return await drain_batch(resources, utc_now())
+
+
+async def deliver(resources: Resources) -> int:
+    """Send one batch of the outbox."""
+    return await deliver_batch(resources, utc_now())
+
+
+async def name_authors(resources: Resources) -> int:
+    """One round of asking for names; not repeated at once for those that no platform tells."""
+    await fetch_authors(resources)
+    return 0
+
+
+async def sweep(resources: Resources) -> int:
+    """Mark the clocks that have run out."""
+    return await mark_breaches(resources, utc_now())
+
+
+async def tidy(resources: Resources) -> int:
+    """Retention: raw deliveries and lapsed sessions."""
+    now = utc_now()
+    async with resources.database.transaction() as session:
+        await forget_payloads(session, now - timedelta(days=resources.settings.payload_retention_days))
+        await purge_expired_sessions(session, now)
+    return 0
+
+
+def build_worker(settings: Settings) -> Worker:
+    """An arq worker with every job and cron of the service."""
+    jobs = {Job.DRAIN_INBOX: Solo(drain), Job.DELIVER_ANSWERS: Solo(deliver), Job.FETCH_AUTHORS: Solo(name_authors)}
+    stack = AsyncExitStack()
+
+    async def start(context: dict[str, Any]) -> None:
+        context["resources"] = await stack.enter_async_context(open_resources(settings))
+
+    async def stop(context: dict[str, Any]) -> None:
+        await stack.aclose()
+
+    return Worker(
+        functions=[func(run, name=job.value, max_tries=1) for job, run in jobs.items()],  # type: ignore[arg-type]
+        cron_jobs=[
+            # Nudges may be lost with Redis; these find what is due all the same.
+            cron(_named(jobs[Job.DRAIN_INBOX]), name="cron_drain", second=EVERY_SECONDS, run_at_startup=True),
+            cron(_named(jobs[Job.DELIVER_ANSWERS]), name="cron_deliver", second={5, 25, 45}, run_at_startup=True),
+            cron(_named(Solo(sweep)), name="cron_breaches", second={15, 45}, run_at_startup=True),
+            cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
+            cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
+        ],
+        redis_settings=redis_settings(settings.redis_url),
+        on_startup=start,
+        on_shutdown=stop,
+        max_jobs=settings.worker_max_jobs,
+        poll_delay=POLL_SECONDS,
+        keep_result=0,  # a kept result would refuse the next nudge
+        job_serializer=dump,
+        job_deserializer=load,
+        log_results=False,
+        max_tries=1,
+    )
+
+
+def _named(job: Solo) -> Callable[[dict[str, Any]], Awaitable[int]]:
+    """arq wants a coroutine function, not a callable object."""
+
+    async def run(context: dict[str, Any]) -> int:
+        return await job(context)
+
+    return run
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until told to stop; wait for Redis when it goes away."""
+    while True:
+        worker = build_worker(settings)
+        try:
+            await worker.async_run()
+            return
+        except (RedisError, OSError) as error:
+            log.warning("redis_away", error=type(error).__name__)
+            await worker.close()
+            await asyncio.sleep(RECONNECT_SECONDS)
