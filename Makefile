@@ -1,0 +1,54 @@
+# Everything a developer does, in one place. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help install assets run test lint check bench migration lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+ASSETS := app/static/vendor/.built
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## the environment, pinned with hashes
+
+$(INSTALLED): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Нужен Python 3.11 или новее"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "Нет модуля venv: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+assets: $(ASSETS) ## front-end packages from npm into app/static/vendor
+
+$(ASSETS): package.json package-lock.json tools/build_assets.py $(INSTALLED)
+	$(BIN)/python tools/build_assets.py
+
+run: install assets ## the service with embedded servers and a demonstration city
+	@$(BIN)/appeals up --demo
+
+test: install assets ## all tests: pure, database, HTTP, system, one journey in Chromium
+	@$(BIN)/python tools/ensure_chromium.py
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+
+lint: install ## ruff, mypy strict, layers, templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint app/templates --lint --quiet
+
+check: lint test ## what must be green before a change lands
+
+bench: install assets ## measure speed; writes build/bench.json
+	$(BIN)/python -m tests.bench $(ARGS)
+
+migration: install ## a new migration: make migration NAME="what changes"
+	$(BIN)/python tools/new_migration.py "$(NAME)"
+
+lock: install ## pin the newest versions again
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/base.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/base.txt -o requirements/dev.txt
+
+clean: ## forget the environment and what was built; the data folder stays
+	rm -rf .venv build app/static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,313 @@
+"""`appeals …`: the command line. The last line of a command that makes something is that thing alone."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import httpx
+import typer
+import uvicorn
+from alembic import command
+from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import embedded
+from app.accounts import service as accounts
+from app.accounts.access import Actor
+from app.accounts.models import Role
+from app.db import SchemaIsStale, alembic_config
+from app.errors import AppError
+from app.intake import service as intake
+from app.logs import configure_logging
+from app.platforms.base import Credentials
+from app.public_pages import service as public_pages
+from app.reference import sync_reference_data
+from app.resources import NotConfigured, Resources, open_resources
+from app.settings import Settings, get_settings
+from app.time import utc_now
+from app.vault import SecretKeyMissing, create_key_file
+from app.worker import run_worker
+from classifier import ArtifactRejected
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Маршрутизация обращений из соцсетей.")
+token_app = typer.Typer(no_args_is_help=True, help="Токены доступа к /api/v1.")
+user_app = typer.Typer(no_args_is_help=True, help="Сотрудники.")
+pages_app = typer.Typer(no_args_is_help=True, help="Официальные страницы.")
+events_app = typer.Typer(no_args_is_help=True, help="Доставки, которые не удалось разобрать.")
+for name, group in (("token", token_app), ("user", user_app), ("pages", pages_app), ("events", events_app)):
+    app.add_typer(group, name=name)
+
+console = Console(stderr=True)
+COMMAND_LINE = Actor(label="Командная строка", role=Role.ADMIN)
+T = TypeVar("T")
+EXPECTED_ERRORS = (
+    AppError, NotConfigured, SchemaIsStale, SecretKeyMissing, ArtifactRejected, embedded.EmbeddedServerFailed,
+    SQLAlchemyError, httpx.HTTPError, OSError,
+)  # fmt: skip
+
+
+def fail(message: str) -> NoReturn:
+    """Say why on standard error and leave with 1."""
+    console.print(f"[red]{message}[/red]")
+    raise typer.Exit(1)
+
+
+@asynccontextmanager
+async def with_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Everything open, with embedded servers where no address is given; those that ran before keep running."""
+    servers = embedded.start(
+        settings.data_dir, needs_database=not settings.database_url, needs_redis=not settings.redis_url
+    )
+    try:
+        create_key_file(settings)
+        async with open_resources(addressed(settings, servers)) as resources:
+            yield resources
+    finally:
+        servers.stop()
+
+
+def addressed(settings: Settings, servers: embedded.Embedded) -> Settings:
+    """The settings with the addresses of the embedded servers filled in."""
+    return settings.model_copy(
+        update={
+            "database_url": settings.database_url or servers.database_url,
+            "redis_url": settings.redis_url or servers.redis_url,
+        }
+    )
+
+
+def run(work: Callable[[Resources], Awaitable[T]]) -> T:
+    """Run one command with everything open; expected errors become one sentence."""
+
+    async def session() -> T:
+        async with with_resources(get_settings()) as resources:
+            return await work(resources)
+
+    try:
+        return asyncio.run(session())
+    except EXPECTED_ERRORS as error:
+        fail(str(error))
+
+
+@app.command()
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Показать на демонстрационном городе с песочницей")] = False,
+) -> None:
+    """Всё сразу: встроенные серверы, схема, веб и рабочий процесс. Остановить: Ctrl+C."""
+    from app.supervisor import run_everything
+
+    try:
+        run_everything(get_settings(), is_demo=demo)
+    except EXPECTED_ERRORS as error:
+        fail(str(error))
+
+
+@app.command()
+def serve(
+    workers: Annotated[int, typer.Option(min=1, help="Веб-процессов на этом порту")] = 1,
+) -> None:
+    """Веб-процесс: приём вебхуков, рабочее место, API."""
+    settings = get_settings()
+    configure_logging()
+    uvicorn.run(
+        "app.main:create_app", factory=True, host=settings.host, port=settings.port, workers=workers,
+        access_log=False, log_level="warning", timeout_graceful_shutdown=5, server_header=False,
+    )  # fmt: skip
+
+
+@app.command()
+def worker() -> None:
+    """Рабочий процесс: разбор доставок, отправка ответов, сроки."""
+    configure_logging()
+    settings = get_settings()
+    if not settings.database_url or not settings.redis_url:
+        fail("Задайте APPEALS_DATABASE_URL и APPEALS_REDIS_URL или запустите `appeals up`")
+    asyncio.run(run_worker(settings))
+
+
+@app.command()
+def migrate() -> None:
+    """Привести схему базы к этой версии и обновить справочники отделов и территорий."""
+    settings = get_settings()
+    try:
+        servers = embedded.start(
+            settings.data_dir, needs_database=not settings.database_url, needs_redis=not settings.redis_url
+        )
+        try:
+            create_key_file(settings)
+            migrate_database(addressed(settings, servers))
+        finally:
+            servers.stop()
+    except EXPECTED_ERRORS as error:
+        fail(str(error))
+    console.print("Схема и справочники обновлены")
+
+
+def migrate_database(settings: Settings) -> None:
+    """Alembic to the newest revision, then the reference data of the rule set."""
+    command.upgrade(alembic_config(settings.database_url), "head")
+
+    async def sync() -> None:
+        async with open_resources(settings) as resources, resources.database.transaction() as session:
+            await sync_reference_data(session, resources.rule_set)
+
+    asyncio.run(sync())
+
+
+@app.command()
+def seed() -> None:
+    """Завести демонстрационный город: страницы, сотрудников и историю обращений."""
+    from app.sandbox.demo import seed_demo
+
+    async def work(resources: Resources) -> dict[str, str]:
+        with console.status("Завожу демонстрационный город…"):
+            return await seed_demo(resources, utc_now())
+
+    for login, password in run(work).items():
+        typer.echo(f"{login}  {password}")
+
+
+@token_app.command("create")
+def token_create(name: Annotated[str, typer.Option()], role: Annotated[Role, typer.Option()]) -> None:
+    """Выпустить токен. Последняя строка вывода: сам токен, больше его никто не покажет."""
+
+    async def work(resources: Resources) -> str:
+        async with resources.database.transaction() as session:
+            return await accounts.create_token(session, name, role, now=utc_now())
+
+    token = run(work)
+    console.print(f"Токен «{name}», роль {role}. Сохраните его: в базе остаётся только хеш.")
+    typer.echo(token)
+
+
+@token_app.command("revoke")
+def token_revoke(name: Annotated[str, typer.Option()]) -> None:
+    """Отозвать токен."""
+
+    async def work(resources: Resources) -> None:
+        async with resources.database.transaction() as session:
+            await accounts.revoke_token(session, name, now=utc_now())
+
+    run(work)
+    console.print(f"Токен «{name}» отозван")
+
+
+@user_app.command("create")
+def user_create(
+    login: Annotated[str, typer.Option()],
+    name: Annotated[str, typer.Option()],
+    role: Annotated[Role, typer.Option()],
+    department: Annotated[str, typer.Option(help="Код отдела для роли department")] = "",
+) -> None:
+    """Завести сотрудника. Пароль спрашивается или читается со стандартного ввода."""
+    password = _read_password()
+
+    async def work(resources: Resources) -> None:
+        async with resources.database.transaction() as session:
+            await accounts.create_user(
+                session, login=login, name=name, role=role, password=password, department_code=department, now=utc_now()
+            )
+
+    run(work)
+    console.print(f"Сотрудник {login} заведён, роль {role}")
+
+
+@user_app.command("password")
+def user_password(login: Annotated[str, typer.Option()]) -> None:
+    """Задать новый пароль. Все открытые входы этого сотрудника закроются."""
+    password = _read_password()
+
+    async def work(resources: Resources) -> None:
+        async with resources.database.transaction() as session:
+            await accounts.set_password(session, login, password, now=utc_now())
+
+    run(work)
+    console.print(f"Пароль {login} изменён")
+
+
+def _read_password() -> str:
+    if sys.stdin.isatty():
+        password: str = typer.prompt("Пароль", hide_input=True, confirmation_prompt=True, err=True)
+        return password
+    return sys.stdin.readline().rstrip("\n")
+
+
+@pages_app.command("add")
+def pages_add(
+    platform: Annotated[str, typer.Option()],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
+    name: Annotated[str, typer.Option()],
+    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")],
+    confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
+    user_token: Annotated[str, typer.Option(help="Ключ администратора: ответы под фото, видео, товарами")] = "",
+    territory: Annotated[str, typer.Option(help="ОКТМО")] = "",
+    sphere: Annotated[str, typer.Option()] = "",
+    audience: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Завести страницу. Последняя строка вывода: путь вебхука."""
+    credentials = Credentials(external_id, secret, confirmation, access_token, user_token)
+
+    async def work(resources: Resources) -> str:
+        async with resources.database.transaction() as session:
+            page = await public_pages.add_page(
+                session, resources.vault, platform=platform, credentials=credentials, name=name,
+                territory_code=territory or None, sphere=sphere or None, audience=audience or None, now=utc_now(),
+            )  # fmt: skip
+            return public_pages.webhook_path(page)
+
+    path = run(work)
+    console.print(f"Страница «{name}» заведена. Адрес вебхука: {get_settings().base_url}{path}")
+    typer.echo(path)
+
+
+@events_app.command("retry")
+def events_retry(
+    event_id: Annotated[int | None, typer.Argument(help="Номер события; без него повторяются все")] = None,
+) -> None:
+    """Разобрать неудавшиеся события ещё раз."""
+
+    async def work(resources: Resources) -> int:
+        async with resources.database.transaction() as session:
+            if event_id is None:
+                return await intake.retry_all_events(session, COMMAND_LINE, now=utc_now())
+            await intake.retry_event(session, event_id, COMMAND_LINE, now=utc_now())
+            return 1
+
+    console.print(f"Событий отправлено на разбор: {run(work)}")
+
+
+@app.command()
+def replay(
+    fixture: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON доставки")],
+    page: Annotated[str, typer.Option(help="Номер сообщества; пусто: как в файле")] = "",
+) -> None:
+    """Доставить образец на заведённую страницу так, как это сделала бы платформа."""
+    from app.intake.replay import deliver_fixture
+
+    async def work(resources: Resources) -> str:
+        return await deliver_fixture(resources, fixture.read_bytes(), page)
+
+    console.print(run(work))
+
+
+@app.command()
+def bench() -> None:
+    """Измерить скорость (нужен репозиторий с tests/bench). Итог: build/bench.json."""
+    try:
+        from tests.bench.__main__ import main as run_benchmarks
+    except ImportError:
+        fail("Запускайте из репозитория: tests/bench не входит в установленный пакет")
+    run_benchmarks()
+
+
+def main() -> None:
+    """Entry point of the `appeals` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""`appeals up`: embedded servers and the service's processes under one roof, restarted when they die."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from types import FrameType
+
+import httpx
+from rich.console import Console
+
+from app import embedded
+from app.cli import addressed, migrate_database
+from app.settings import Settings
+from app.vault import create_key_file
+
+console = Console()
+PR_SET_PDEATHSIG = 1
+READY_SECONDS = 60.0
+STOP_SECONDS = 10.0
+RESTART_PAUSE_SECONDS = 1.0
+POLL_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of the service."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+
+    def start(self) -> None:
+        """Start it; it ends with us even when we are killed."""
+        self.process = subprocess.Popen(  # noqa: S603 (our own arguments)
+            [sys.executable, "-m", *self.arguments], env=self.environment, preexec_fn=_die_with_parent
+        )
+        self.started_at = time.monotonic()
+
+    def is_dead(self) -> bool:
+        """Whether it ended by itself."""
+        return self.process is None or self.process.poll() is not None
+
+
+def _die_with_parent() -> None:
+    """Ask Linux for SIGTERM when the parent is gone: no orphan may keep the port."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def run_everything(settings: Settings, *, is_demo: bool) -> None:
+    """Start everything, say where it is, and keep it running until SIGINT or SIGTERM."""
+    stopping = _catch_signals()
+    with console.status("Запускаю PostgreSQL и Valkey…"):
+        servers = embedded.start(
+            settings.data_dir, needs_database=not settings.database_url, needs_redis=not settings.redis_url
+        )
+    try:
+        create_key_file(settings)
+        settings = addressed(settings, servers)
+        if is_demo:
+            settings = _demo_settings(settings)
+        with console.status("Обновляю схему базы…"):
+            migrate_database(settings)
+        children = _children(settings)
+        for child in children:
+            child.start()
+        try:
+            if _wait_until_ready(settings, children, stopping):
+                _greet(settings, is_demo=is_demo)
+                _watch(children, stopping)
+        finally:
+            _stop(children)
+    finally:
+        servers.stop()
+
+
+def _catch_signals() -> list[int]:
+    caught: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+
+    signal.signal(signal.SIGINT, remember)
+    signal.signal(signal.SIGTERM, remember)
+    return caught
+
+
+def _demo_settings(settings: Settings) -> Settings:
+    """The demonstration talks to a stand-in of the platform unless another address is given."""
+    update: dict[str, object] = {"is_demo": True}
+    if "vk_api_url" not in settings.model_fields_set:
+        update["vk_api_url"] = f"http://127.0.0.1:{settings.port + 1}"
+    return settings.model_copy(update=update)
+
+
+def _children(settings: Settings) -> list[Child]:
+    environment = {
+        **os.environ,
+        "APPEALS_DATABASE_URL": settings.database_url,
+        "APPEALS_REDIS_URL": settings.redis_url,
+        "APPEALS_DATA_DIR": str(settings.data_dir.resolve()),
+        "APPEALS_PORT": str(settings.port),
+        "APPEALS_IS_DEMO": str(settings.is_demo).lower(),
+        "APPEALS_VK_API_URL": settings.vk_api_url,
+    }
+    children = [Child(["app.cli", "serve"], environment), Child(["app.cli", "worker"], environment)]
+    if settings.is_demo and settings.vk_api_url == f"http://127.0.0.1:{settings.port + 1}":
+        children.append(Child(["app.sandbox.process"], environment))
+    return children
+
+
+def _wait_until_ready(settings: Settings, children: list[Child], stopping: list[int]) -> bool:
+    """Poll /readyz; False when told to stop first. Raises EmbeddedServerFailed when a process dies or never comes up."""
+    deadline = time.monotonic() + READY_SECONDS
+    with console.status("Жду готовности…"):
+        while not stopping:
+            if any(child.is_dead() for child in children):
+                raise embedded.EmbeddedServerFailed(f"Процесс сервиса не запустился. Занят ли порт {settings.port}?")
+            if _is_ready(settings):
+                return True
+            if time.monotonic() > deadline:
+                raise embedded.EmbeddedServerFailed(f"Сервис не готов за {READY_SECONDS:.0f} с: см. /readyz")
+            time.sleep(POLL_SECONDS)
+    return False
+
+
+def _is_ready(settings: Settings) -> bool:
+    try:
+        return httpx.get(f"http://{settings.host}:{settings.port}/readyz", trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _greet(settings: Settings, *, is_demo: bool) -> None:
+    console.print(f"\n[bold]Готово:[/bold] {settings.base_url}")
+    if is_demo:
+        import asyncio
+
+        from app.resources import open_resources
+        from app.sandbox.demo import seed_demo
+        from app.time import utc_now
+
+        async def seed() -> dict[str, str]:
+            async with open_resources(settings) as resources:
+                return await seed_demo(resources, utc_now())
+
+        with console.status("Завожу демонстрационный город…"):
+            logins = asyncio.run(seed())
+        console.print("Входы демонстрации:")
+        for login, password in logins.items():
+            console.print(f"  {login}  {password}", highlight=False)
+        console.print(f"Песочница: {settings.base_url}/sandbox")
+    console.print("Остановить: Ctrl+C\n")
+
+
+def _watch(children: list[Child], stopping: list[int]) -> None:
+    """Start a process again when it dies; nothing is lost meanwhile, the rows are in PostgreSQL."""
+    while not stopping:
+        for child in children:
+            if child.is_dead():
+                console.print(f"[yellow]{' '.join(child.arguments)} завершился, запускаю снова[/yellow]")
+                time.sleep(max(0.0, RESTART_PAUSE_SECONDS - (time.monotonic() - child.started_at)))
+                child.start()
+        time.sleep(POLL_SECONDS)
+
+
+def _stop(children: list[Child]) -> None:
+    for child in children:
+        if child.process is not None and not child.is_dead():
+            child.process.terminate()
+    for child in children:
+        if child.process is None:
+            continue
+        try:
+            child.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.process.kill()
