@@ -1,0 +1,173 @@
+"""What every platform of the registry must do. A new platform joins with fixtures and a line in CREDENTIALS.
+
+`<name>.json` is a delivery as the platform sends it, `<name>.expected.json` what must be understood, fields with
+their default left out.
+"""
+
+import dataclasses
+import json
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.platforms import PLATFORMS, UnknownPlatform, platform_by_code
+from app.platforms.base import Credentials, Delivery, PayloadNotUnderstood, WebhookRejected
+
+FIXTURES = Path(__file__).parent
+CREDENTIALS = {
+    "vk": Credentials("200000001", secret="vkSecretExample123", confirmation="c0nf1rm", access_token="token"),
+}
+EXPECTED = sorted(FIXTURES.glob("*/*.expected.json"))
+EVENTS = [path.with_name(path.name.replace(".expected.json", ".json")) for path in EXPECTED]
+
+
+def identifier(path: Path) -> str:
+    return f"{path.parent.name}-{path.name.split('.')[0]}"
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON, defaults left out."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        shown = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return {field.name: plain(item) for field, item in shown if item != field.default}
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+@pytest.mark.parametrize("code", PLATFORMS)
+def test_every_platform_has_credentials_fixtures_and_its_own_code(code: str) -> None:
+    assert PLATFORMS[code].code == code
+    assert code in CREDENTIALS
+    assert any(path.parent.name == code for path in EXPECTED)
+    assert platform_by_code(code) is PLATFORMS[code]
+
+
+def test_an_unknown_platform_is_named_in_the_error() -> None:
+    with pytest.raises(UnknownPlatform, match="icq"):
+        platform_by_code("icq")
+
+
+@pytest.mark.parametrize(("event", "expected"), zip(EVENTS, EXPECTED, strict=True), ids=map(identifier, EVENTS))
+def test_a_delivery_is_understood_as_expected(event: Path, expected: Path) -> None:
+    understood = PLATFORMS[event.parent.name].parse(event.read_bytes())
+    assert plain(understood) == json.loads(expected.read_text())
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=identifier)
+def test_a_genuine_delivery_is_let_in_and_its_repeat_has_the_same_key(event: Path) -> None:
+    code = event.parent.name
+    first = PLATFORMS[code].authenticate(CREDENTIALS[code], {}, event.read_bytes())
+    again = PLATFORMS[code].authenticate(CREDENTIALS[code], {"x-retry-counter": "1"}, event.read_bytes())
+    assert first == again
+    assert 0 < len(first.key) <= 200
+    assert 0 < len(first.event_type) <= 80
+    assert first.handshake is None
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=identifier)
+def test_a_wrong_secret_is_refused(event: Path) -> None:
+    code = event.parent.name
+    stranger = dataclasses.replace(CREDENTIALS[code], secret="another")
+    with pytest.raises(WebhookRejected) as refusal:
+        PLATFORMS[code].authenticate(stranger, {}, event.read_bytes())
+    assert refusal.value.status == 403
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=identifier)
+def test_a_page_without_a_secret_takes_nothing(event: Path) -> None:
+    code = event.parent.name
+    disabled = dataclasses.replace(CREDENTIALS[code], secret="")
+    with pytest.raises(WebhookRejected) as refusal:
+        PLATFORMS[code].authenticate(disabled, {}, event.read_bytes())
+    assert refusal.value.status == 403
+
+
+def test_deliveries_of_different_events_have_different_keys() -> None:
+    for code in PLATFORMS:
+        bodies = [path.read_bytes() for path in EVENTS if path.parent.name == code]
+        keys = {PLATFORMS[code].authenticate(CREDENTIALS[code], {}, body).key for body in bodies}
+        assert len(keys) == len(bodies)
+
+
+def test_secrets_do_not_show_in_a_repr() -> None:
+    for credentials in CREDENTIALS.values():
+        assert credentials.secret not in repr(credentials)
+        assert credentials.access_token not in repr(credentials)
+
+
+@pytest.mark.parametrize("code", PLATFORMS)
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_damaged_bytes_are_rejected_or_understood_and_never_break_anything(code: str, data: st.DataObject) -> None:
+    body = bytearray(data.draw(st.sampled_from([p for p in EVENTS if p.parent.name == code])).read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        start = data.draw(st.integers(0, len(body)))
+        body[start : start + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=20))
+    with suppress(PayloadNotUnderstood):
+        PLATFORMS[code].parse(bytes(body))
+    status = 0
+    try:
+        delivery = PLATFORMS[code].authenticate(CREDENTIALS[code], {}, bytes(body))
+    except WebhookRejected as refusal:
+        status = refusal.status
+    assert status in (400, 403) or isinstance(delivery, Delivery)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**18, 10**25)
+    | st.floats()
+    | st.text(st.characters(codec=None, exclude_categories=[]), max_size=8)
+    | st.sampled_from(["", "0", "-1", "7", "\x00", "\ud800", "1e999", 0, -1, 253402300800, 1e308]),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=4), children, max_size=3),
+    max_leaves=6,
+)
+
+
+def replace_somewhere(value: Any, data: st.DataObject) -> Any:
+    """The JSON value with one part, at a random depth, replaced or taken away."""
+    if isinstance(value, dict) and value and data.draw(st.integers(0, 9)):
+        name = data.draw(st.sampled_from(sorted(value)))
+        if data.draw(st.integers(0, 5)) == 0:
+            return {key: item for key, item in value.items() if key != name}
+        return {**value, name: replace_somewhere(value[name], data)}
+    if isinstance(value, list) and value and data.draw(st.integers(0, 5)):
+        place = data.draw(st.integers(0, len(value) - 1))
+        return [*value[:place], replace_somewhere(value[place], data), *value[place + 1 :]]
+    return data.draw(JSON)
+
+
+def is_storable(value: Any) -> bool:
+    """Whether PostgreSQL takes every text in the value."""
+    if isinstance(value, str):
+        value.encode()
+        return "\x00" not in value
+    if isinstance(value, dict):
+        return all(is_storable(item) for item in value.values())
+    return all(is_storable(item) for item in value) if isinstance(value, list) else True
+
+
+@pytest.mark.parametrize("code", PLATFORMS)
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_whatever_a_field_holds_parsing_gives_storable_messages_or_one_error(code: str, data: st.DataObject) -> None:
+    event = json.loads(data.draw(st.sampled_from([p for p in EVENTS if p.parent.name == code])).read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        event = replace_somewhere(event, data)
+    body = json.dumps(event).encode()
+    try:
+        understood = plain(PLATFORMS[code].parse(body))
+    except PayloadNotUnderstood as refusal:
+        understood = [{"text": str(refusal)}]
+    for message in understood:
+        assert is_storable(message)
+        assert len(message.get("key", "")) <= 200
+        assert len(message.get("external_id", "")) <= 64
