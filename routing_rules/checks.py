@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from routing_rules.case import Case
 from routing_rules.conditions import CONDITIONS
 from routing_rules.evaluation import RuleSet
 from routing_rules.matrix import group_cells_by_address
-from routing_rules.model import Case, ExceptionRule, Facts, Mode, Problem
+from routing_rules.model import ExceptionRule, Facts, Mode, Problem
 from routing_rules.parser import CROSSWALK, MATRIX, RULES, TERRITORIES
 
 TERRITORY_CONDITION = "territory"

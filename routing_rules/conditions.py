@@ -8,37 +8,30 @@ text; nothing of a rule is ever executed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from routing_rules.model import Case
+from routing_rules.case import Case
 from routing_rules.territory import is_territory_code, territory_path
+from routing_rules.words import WordIndex, Words, words_of
 
-_WORD = re.compile(r"\w+")
-_STEM_KEY_LENGTH = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Words, word beginnings (`пожар*`, without the star) and phrases, all in normal form."""
-
-    exact: frozenset[str]
-    stems: tuple[str, ...]
-    phrases: tuple[str, ...]
+Finder = Callable[[Case], Iterable[int]]
+"""Tells the positions of exactly those exceptions whose condition holds for a case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row of the table. `covers(a, b)`: whenever b holds, a holds too (used to find unreachable rules)."""
+    """One row of the table. `covers(a, b)`: whenever b holds, a holds too (used to find unreachable rules).
+
+    `index` makes a finder of (position, wanted) pairs; a condition without one is tested rule by rule.
+    """
 
     read: Callable[[object], Any]
     holds: Callable[[Case, Any], bool]
     covers: Callable[[Any, Any], bool]
     otherwise: str
-    keys: Callable[[Any], Iterable[str]] | None = None
-    seen: Callable[[Case], Collection[str]] | None = None
+    index: Callable[[Iterable[tuple[int, Any]]], Finder] | None = None
 
 
 def platform(case: Case) -> Collection[str]:
@@ -78,10 +71,7 @@ def territory(case: Case) -> Collection[str]:
 
 def words(case: Case, wanted: Words) -> bool:
     """One of the words or phrases is in the text, in any case, ё as е."""
-    tokens = tokens_of(case.facts.text)
-    if not wanted.exact.isdisjoint(tokens) or any(token.startswith(wanted.stems) for token in tokens):
-        return True
-    return bool(wanted.phrases) and any(f" {phrase} " in f" {' '.join(tokens)} " for phrase in wanted.phrases)
+    return wanted.are_in(case.tokens())
 
 
 def severity_at_least(case: Case, wanted: int) -> bool:
@@ -97,23 +87,6 @@ def confidence_at_least(case: Case, wanted: float) -> bool:
 def confidence_below(case: Case, wanted: float) -> bool:
     """Confidence of the topic, 0…1, is lower than this."""
     return case.facts.topic_confidence < wanted
-
-
-def tokens_of(text: str) -> list[str]:
-    """Words of a text in the form in which they are compared."""
-    return _WORD.findall(text.casefold().replace("ё", "е"))
-
-
-def word_keys_seen(case: Case) -> Collection[str]:
-    """Index keys of a text: its words, and the beginning of each with a star."""
-    tokens = set(tokens_of(case.facts.text))
-    return tokens | {token[:_STEM_KEY_LENGTH] + "*" for token in tokens}
-
-
-def _word_keys(wanted: Words) -> Iterable[str]:
-    yield from wanted.exact
-    yield from (stem[:_STEM_KEY_LENGTH] + "*" for stem in wanted.stems)
-    yield from (phrase.split()[0] for phrase in wanted.phrases)
 
 
 def _read_names(value: object) -> frozenset[str]:
@@ -140,20 +113,7 @@ def _read_territories(value: object) -> frozenset[str]:
 
 
 def _read_words(value: object) -> Words:
-    exact: set[str] = set()
-    stems: set[str] = set()
-    phrases: set[str] = set()
-    for word in _read_names(value):
-        tokens = tokens_of(word)
-        if word.endswith("*"):
-            if len(tokens) != 1 or len(tokens[0]) < _STEM_KEY_LENGTH:
-                raise ValueError(f"«{word}»: звёздочка ставится после одного слова не короче трёх букв")
-            stems.add(tokens[0])
-        elif not tokens:
-            raise ValueError(f"«{word}»: нет ни одной буквы или цифры")
-        else:
-            (exact if len(tokens) == 1 else phrases).add(" ".join(tokens))
-    return Words(frozenset(exact), tuple(sorted(stems)), tuple(sorted(phrases)))
+    return words_of(_read_names(value))
 
 
 def _read_severity(value: object) -> int:
@@ -172,12 +132,26 @@ def _territories_cover(general: frozenset[str], narrow: frozenset[str]) -> bool:
     return all(not general.isdisjoint(territory_path(code)) for code in narrow)
 
 
-def _words_cover(general: Words, narrow: Words) -> bool:
-    return (
-        all(word in general.exact or word.startswith(general.stems) for word in narrow.exact)
-        and all(stem.startswith(general.stems) for stem in narrow.stems)
-        and set(narrow.phrases) <= set(general.phrases)
-    )
+def _by_word(wanted: Iterable[tuple[int, Words]]) -> Finder:
+    index = WordIndex(wanted)
+    return lambda case: index.find(case.facts.text, case.tokens)
+
+
+def _by_value(seen: Callable[[Case], Collection[str]]) -> Callable[[Iterable[tuple[int, frozenset[str]]]], Finder]:
+    def index(wanted: Iterable[tuple[int, frozenset[str]]]) -> Finder:
+        positions: dict[str, list[int]] = {}
+        for position, names in wanted:
+            for name in names:
+                positions.setdefault(name, []).append(position)
+        return lambda case: [position for value in seen(case) for position in positions.get(value, ())]
+
+    return index
+
+
+def _by_severity(wanted: Iterable[tuple[int, int]]) -> Finder:
+    pairs = list(wanted)
+    reached = [[position for position, least in pairs if least <= severity] for severity in range(6)]
+    return lambda case: reached[max(0, min(case.facts.severity, 5))]
 
 
 def _one_of(
@@ -192,21 +166,20 @@ def _one_of(
         holds=lambda case, wanted: not wanted.isdisjoint(seen(case)),
         covers=covers,
         otherwise=otherwise,
-        keys=lambda wanted: wanted,
-        seen=seen,
+        index=_by_value(seen),
     )
 
 
 CONDITIONS: dict[str, Condition] = {
     "page": _one_of(page, "другая страница"),
     "topic": _one_of(topic, "тема другая или ниже порога"),
-    "words": Condition(_read_words, words, _words_cover, "в тексте нет нужных слов", _word_keys, word_keys_seen),
+    "words": Condition(_read_words, words, Words.cover, "в тексте нет нужных слов", _by_word),
     "topic_group": _one_of(topic_group, "группа тем другая или ниже порога"),
     "territory": _one_of(territory, "другая территория", _read_territories, _territories_cover),
     "sphere": _one_of(sphere, "страница другой сферы"),
     "platform": _one_of(platform, "другая площадка"),
     "kind": _one_of(kind, "другой вид сообщения", _read_kinds),
-    "severity_at_least": Condition(_read_severity, severity_at_least, int.__le__, "важность ниже"),
+    "severity_at_least": Condition(_read_severity, severity_at_least, int.__le__, "важность ниже", _by_severity),
     "confidence_at_least": Condition(_read_share, confidence_at_least, float.__le__, "уверенность ниже"),
     "confidence_below": Condition(_read_share, confidence_below, float.__ge__, "уверенность выше"),
 }

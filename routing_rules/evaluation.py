@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from routing_rules.exceptions import LOST_SHOWN, ExceptionIndex, Verdict, sentence
+from routing_rules.case import Case
+from routing_rules.exceptions import LOST_SHOWN, ExceptionIndex
 from routing_rules.matrix import Matrix, why_lost
-from routing_rules.model import PAGE_OWNER, Case, Cell, Decision, DepartmentEntry, Facts, Label, Layer, Step, Tables
+from routing_rules.model import (
+    PAGE_OWNER,
+    Cell,
+    Decision,
+    DepartmentEntry,
+    Facts,
+    Label,
+    Layer,
+    Outcome,
+    Step,
+    Tables,
+)
 from routing_rules.naming import Names, share
 
 DEFAULT_RULE = "default"
@@ -17,8 +29,9 @@ class RuleSet:
         self.tables = tables
         self.names = Names(tables)
         self._labels = {label.name: label for label in tables.labels}
-        self._exceptions = ExceptionIndex(tables.exceptions)
+        self._exceptions = ExceptionIndex(tables.exceptions, self.names)
         self._matrix = Matrix(tables.cells)
+        self._steps: dict[tuple[str, str, str], Step] = {}
 
     @property
     def version(self) -> str:
@@ -46,16 +59,15 @@ class RuleSet:
     def decide(self, facts: Facts) -> Decision:
         """The department in charge and why. Never raises: a rule that fails is skipped, with a step that says so."""
         case, steps = self._believe(facts)
-        verdicts = self._exceptions.judge(case)
-        steps += [self._exception_step(verdict, facts) for verdict in verdicts]
+        steps += self._exceptions.judge(case)
+        winner = steps[-1]
         cells = self._cells(case, steps)
-        if verdicts and verdicts[-1].outcome == "won":
-            steps += [self._lost_step(cell, facts, "исключение важнее") for cell in cells[:1]]
-            rule = verdicts[-1].rule
-            return self._decision(_destination(rule.department, facts), rule.id, "exception", steps)
+        if winner.outcome == "won" and winner.department:
+            steps += [self._lost_step(cell, case, "исключение важнее") for cell in cells[:1]]
+            return self._decision(winner.department, winner.rule, "exception", steps)
         if cells:
             steps += self._matrix_steps(case, cells)
-            return self._decision(_destination(cells[0].department, facts), cells[0].id, "matrix", steps)
+            return self._decision(_destination(cells[0], case), cells[0].id, "matrix", steps)
         steps += self._default_steps(case)
         return self._decision(self.tables.default, DEFAULT_RULE, "default", steps)
 
@@ -95,12 +107,10 @@ class RuleSet:
             return ()
 
     def _matrix_steps(self, case: Case, cells: tuple[Cell, ...]) -> list[Step]:
-        winner, facts = cells[0], case.facts
-        losers = [self._lost_step(cell, facts, why_lost(cell, winner)) for cell in cells[1 : LOST_SHOWN + 1]]
-        destination = _destination(winner.department, facts)
-        because = f"Матрица: {self.names.cell(winner)} → {self.names.department(destination)}"
-        won = Step("matrix", winner.id, "won", destination, because)
-        return [won, *(self._would_have_been(case, winner) + losers)[:LOST_SHOWN]]
+        winner = cells[0]
+        losers = self._would_have_been(case, winner)
+        losers += [self._lost_step(cell, case, why_lost(cell, winner)) for cell in cells[1 : LOST_SHOWN + 1]]
+        return [self._won_step(winner, case), *losers[:LOST_SHOWN]]
 
     def _default_steps(self, case: Case) -> list[Step]:
         department = self.tables.default
@@ -115,22 +125,28 @@ class RuleSet:
         label = self._labels.get(facts.topic) if isinstance(facts.topic, str) else None
         topics = label.path if label else (facts.topic,) if facts.topic else ()
         guess = self._cells(Case(facts, topics, label.group if label else facts.topic_group), [])
-        return [self._lost_step(cell, facts, "уверенность ниже порога") for cell in guess[:1] if cell is not winner]
+        return [self._lost_step(cell, case, "уверенность ниже порога") for cell in guess[:1] if cell is not winner]
 
-    def _exception_step(self, verdict: Verdict, facts: Facts) -> Step:
-        destination = _destination(verdict.rule.department, facts)
-        because = sentence(verdict, self.names.department(destination))
-        return Step("exception", verdict.rule.id, verdict.outcome, destination, because)
+    def _won_step(self, cell: Cell, case: Case) -> Step:
+        return self._step(cell, case, "won", "Матрица: ", "")
 
-    def _lost_step(self, cell: Cell, facts: Facts, why: str) -> Step:
-        destination = _destination(cell.department, facts)
-        because = f"Проиграло: {self.names.cell(cell)} → {self.names.department(destination)}, {why}"
-        return Step("matrix", cell.id, "lost", destination, because)
+    def _lost_step(self, cell: Cell, case: Case, why: str) -> Step:
+        return self._step(cell, case, "lost", "Проиграло: ", f", {why}")
+
+    def _step(self, cell: Cell, case: Case, outcome: Outcome, before: str, after: str) -> Step:
+        """Steps of cells repeat: one for each cell, outcome and owner of the page is made and kept."""
+        destination = _destination(cell, case)
+        key = (cell.id, destination, after)
+        step = self._steps.get(key)
+        if step is None:
+            because = f"{before}{self.names.cell(cell)} → {self.names.department(destination)}{after}"
+            step = self._steps[key] = Step("matrix", cell.id, outcome, destination, because)
+        return step
 
 
-def _destination(department: str, facts: Facts) -> str:
-    """The department itself, or the owner of the page where the rule says so."""
-    return facts.page_department or department if department == PAGE_OWNER else department
+def _destination(cell: Cell, case: Case) -> str:
+    """The cell's department, or the owner of the page where it says so."""
+    return case.owner or cell.department if cell.department == PAGE_OWNER else cell.department
 
 
 def _against(kind: str, label: str | None, confidence: float, threshold: float) -> str:

@@ -1,140 +1,137 @@
 """Layer of exceptions: the first active rule that matches wins.
 
-Only rules whose most selective condition of equality holds are tested: an index by that condition's values finds them.
+Only rules whose most selective condition holds are tested: an index over that condition's values finds them. The steps
+of the trace are made once, with the rule: a decision only collects them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
 
-from routing_rules.conditions import CONDITIONS, Condition
-from routing_rules.model import PAGE_OWNER, Case, ExceptionRule, Mode, Outcome
+from routing_rules.case import Case
+from routing_rules.conditions import CONDITIONS, Finder
+from routing_rules.model import PAGE_OWNER, ExceptionRule, Mode, Outcome, Step
+from routing_rules.naming import Names
 
 LOST_SHOWN = 3
-_HOLDS, _NEVER_NEAR = "", "-"
 
-
-class Verdict(NamedTuple):
-    """What became of one exception: `note` completes the sentence of its step."""
-
-    rule: ExceptionRule
-    outcome: Outcome
-    note: str
+Test = tuple[Callable[[Case, Any], bool], Any, Step | None]
+"""Whether a condition holds, the value wanted, and the step to show if it does not."""
 
 
 class CompiledException:
-    """An exception with its conditions bound, the most selective one first."""
+    """An exception with its conditions bound. Its key, the most selective condition, is left to the index."""
 
-    __slots__ = ("key", "position", "rule", "unless", "when")
+    __slots__ = ("_names", "_rest", "_unless", "_unless_step", "_won_step", "key", "rule")
 
-    def __init__(self, position: int, rule: ExceptionRule) -> None:
-        names = [name for name in CONDITIONS if name in rule.when]
-        self.position = position
+    def __init__(self, rule: ExceptionRule, names: Names) -> None:
+        order = [name for name in CONDITIONS if name in rule.when]
         self.rule = rule
-        self.key = names[0] if names and CONDITIONS[names[0]].seen else None
-        self.when = bind(names, rule.when)
-        self.unless = bind(rule.unless, rule.unless)
+        self.key = order[0] if order and CONDITIONS[order[0]].index else None
+        self._names = names
+        self._rest: list[Test] = [
+            (CONDITIONS[name].holds, rule.when[name], self._lost(CONDITIONS[name].otherwise))
+            for name in order
+            if name != self.key
+        ]
+        self._unless: list[Test] = [(CONDITIONS[name].holds, value, None) for name, value in rule.unless.items()]
+        self._unless_step = self._lost("сработала оговорка «кроме»")
+        self._won_step = self._step("won", rule.reason, rule.department)
 
-    def judge(self, case: Case) -> Verdict | None:
-        """The verdict on a case, or None when the rule is nowhere near. Raises whatever a condition raises."""
-        missed = self._missed(case)
-        if missed == _NEVER_NEAR:
-            return None
-        if missed:
-            return Verdict(self.rule, "lost", missed) if self.rule.mode is Mode.ACTIVE else None
-        expires, today = self.rule.expires, case.facts.on
-        if expires and today and today > expires:
-            return Verdict(self.rule, "info", f"подошло бы, но действовало по {expires:%d.%m.%Y}")
+    def judge(self, case: Case) -> Step | None:
+        """The step that says what became of a rule whose key condition holds; None: nothing worth a word.
+
+        Raises whatever a condition raises.
+        """
+        for holds, wanted, step in self._rest:
+            if not holds(case, wanted):
+                return step
+        for holds, wanted, _ in self._unless:
+            if holds(case, wanted):
+                return self._unless_step
+        return self._matched(case.owner, case.facts.on)
+
+    def skipped(self, error: Exception) -> Step:
+        """The step of a rule that failed while running."""
+        return self._step("skipped", f"{type(error).__name__}: {error}", self.rule.department)
+
+    def _matched(self, owner: str | None, today: date | None) -> Step | None:
+        department = self.rule.department
+        if department == PAGE_OWNER:
+            if owner is None:
+                return self._lost("у страницы нет ответственного ведомства")
+            department = owner
+        if self.rule.expires and today and today > self.rule.expires:
+            return self._step("info", f"подошло бы, но действовало по {self.rule.expires:%d.%m.%Y}", department)
         if self.rule.mode is Mode.SHADOW:
-            return Verdict(self.rule, "info", "в теневом режиме: только отметка")
-        return Verdict(self.rule, "won", "все условия выполнены")
+            return self._step("info", "в теневом режиме, только отметка", department)
+        is_fixed = self.rule.department != PAGE_OWNER
+        return self._won_step if is_fixed else self._step("won", self.rule.reason, department)
 
-    def _missed(self, case: Case) -> str:
-        """Why the rule does not match; a rule whose key condition fails is not worth a word in the trace."""
-        for position, (condition, wanted) in enumerate(self.when):
-            if not condition.holds(case, wanted):
-                return condition.otherwise if position and self.key else _NEVER_NEAR
-        if any(condition.holds(case, wanted) for condition, wanted in self.unless):
-            return "сработала оговорка «кроме»"
-        if self.rule.department == PAGE_OWNER and not case.facts.page_department:
-            return "у страницы нет ответственного ведомства"
-        return _HOLDS
+    def _lost(self, why: str) -> Step | None:
+        """A rule is worth a word in the trace only if it decides at all and its first, telling condition held."""
+        is_near = self.key is not None and self.rule.mode is Mode.ACTIVE
+        return self._step("lost", why, self.rule.department) if is_near else None
 
-
-def bind(names: Iterable[str], values: Any) -> tuple[tuple[Condition, Any], ...]:
-    """Conditions by name, each with the value wanted."""
-    return tuple((CONDITIONS[name], values[name]) for name in names)
+    def _step(self, outcome: Outcome, note: str, department: str) -> Step:
+        title = f"Исключение {self.rule.id} «{self.rule.name}»"
+        target = self._names.department(department)
+        because = {
+            "won": f"{title} → {target}: {note}",
+            "info": f"{title} → {target}: {note}",
+            "lost": f"{title} не подошло: {note}",
+            "skipped": f"{title} пропущено из-за сбоя: {note}",
+        }[outcome]
+        return Step("exception", self.rule.id, outcome, department, because)
 
 
 class ExceptionIndex:
     """All active and shadow exceptions, found by what they ask for."""
 
-    def __init__(self, rules: Iterable[ExceptionRule]) -> None:
+    def __init__(self, rules: Iterable[ExceptionRule], names: Names) -> None:
         live = [rule for rule in rules if rule.mode in (Mode.ACTIVE, Mode.SHADOW)]
-        self._rules = [CompiledException(position, rule) for position, rule in enumerate(live)]
-        self._always = [compiled.position for compiled in self._rules if compiled.key is None]
-        self._dimensions = tuple(self._dimension(name) for name in CONDITIONS if self._keyed_by(name))
+        self._rules = [CompiledException(rule, names) for rule in live]
+        self._always = [position for position, compiled in enumerate(self._rules) if compiled.key is None]
+        self._finders = tuple(finder for name in CONDITIONS if (finder := self._finder(name)))
 
-    def judge(self, case: Case) -> tuple[Verdict, ...]:
-        """Verdicts in the order of the rules, up to the winner, which comes last; at most three that lost."""
-        verdicts: list[Verdict] = []
+    def judge(self, case: Case) -> list[Step]:
+        """Steps in the order of the rules, up to the winner's, which comes last; at most three that lost."""
+        steps: list[Step] = []
         lost = 0
-        for position in self._candidates(case):
-            verdict = self._judge_one(self._rules[position], case)
-            if verdict is None:
+        positions, broken = self._candidates(case)
+        for position in positions:
+            compiled = self._rules[position]
+            try:
+                step = compiled.judge(case) if position not in broken else compiled.skipped(broken[position])
+            except Exception as error:  # rules fail in ways nobody foresaw; the appeal must still arrive somewhere
+                step = compiled.skipped(error)
+            if step is None:
                 continue
-            if verdict.outcome == "lost":
+            if step.outcome == "lost":
                 lost += 1
                 if lost > LOST_SHOWN:
                     continue
-            verdicts.append(verdict)
-            if verdict.outcome == "won":
+            steps.append(step)
+            if step.outcome == "won":
                 break
-        return tuple(verdicts)
+        return steps
 
-    @staticmethod
-    def _judge_one(compiled: CompiledException, case: Case) -> Verdict | None:
-        try:
-            return compiled.judge(case)
-        except Exception as error:  # a rule may fail in ways nobody foresaw; the appeal must still arrive somewhere
-            return Verdict(compiled.rule, "skipped", f"{type(error).__name__}: {error}")
-
-    def _candidates(self, case: Case) -> list[int]:
+    def _candidates(self, case: Case) -> tuple[list[int], dict[int, Exception]]:
+        """Positions of the rules whose key condition holds, or could not be tested: these with the error."""
         found = set(self._always)
-        for seen, buckets, everyone in self._dimensions:
+        broken: dict[int, Exception] = {}
+        for find, everyone in self._finders:
             try:
-                for value in seen(case):
-                    if value in buckets:
-                        found.update(buckets[value])
-            except Exception:  # the facts are broken: each rule that asks for them shall say so itself
-                found.update(everyone)
-        return sorted(found)
+                found.update(find(case))
+            except Exception as error:  # likewise
+                broken.update(dict.fromkeys(everyone, error))
+        return sorted(found | broken.keys() if broken else found), broken
 
-    def _keyed_by(self, name: str) -> list[CompiledException]:
-        return [compiled for compiled in self._rules if compiled.key == name]
-
-    def _dimension(self, name: str) -> tuple[Callable[[Case], Collection[str]], dict[str, list[int]], list[int]]:
-        condition, rules = CONDITIONS[name], self._keyed_by(name)
-        assert condition.seen  # noqa: S101 - a key condition is one that can be indexed
-        assert condition.keys  # noqa: S101
-        buckets: dict[str, list[int]] = defaultdict(list)
-        for compiled in rules:
-            for key in condition.keys(compiled.when[0][1]):
-                buckets[key].append(compiled.position)
-        return condition.seen, dict(buckets), [compiled.position for compiled in rules]
-
-
-def sentence(verdict: Verdict, department: str) -> str:
-    """What happened to the exception, for operators; `department` is the name of its destination."""
-    rule, note = verdict.rule, verdict.note
-    title = f"Исключение {rule.id} «{rule.name}»"
-    match verdict.outcome:
-        case "won":
-            return f"{title} → {department}: {rule.reason}"
-        case "skipped":
-            return f"{title} пропущено из-за сбоя: {note}"
-        case "info":
-            return f"{title} → {department}: {note}"
-    return f"{title} не подошло: {note}"
+    def _finder(self, name: str) -> tuple[Finder, list[int]] | None:
+        index = CONDITIONS[name].index
+        rules = {at: compiled.rule for at, compiled in enumerate(self._rules) if compiled.key == name}
+        if not index or not rules:
+            return None
+        return index((at, rule.when[name]) for at, rule in rules.items()), list(rules)

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from routing_rules.model import PAGE_OWNER, Case, Cell
+from routing_rules.case import Case
+from routing_rules.model import PAGE_OWNER, Cell
 
 MEMO_LIMIT = 100_000
 
@@ -34,39 +35,42 @@ class Matrix:
     """Cells by address, and the answers already given: cases repeat far more often than they differ."""
 
     def __init__(self, cells: Iterable[Cell]) -> None:
-        self._cells: dict[Address, Cell] = {}
+        self._cells: dict[tuple[str, str], dict[str, dict[tuple[str, str], Cell]]] = {}
+        self._pages, self._spheres = set[str](), set[str]()
         for cell in cells:
-            self._cells.setdefault(
-                address_of(cell), cell
-            )  # a tie is an error at check; until then the first one counts
-        self._pages = frozenset(cell.page for cell in self._cells.values() if cell.page)
-        self._territories = frozenset(cell.territory for cell in self._cells.values())
-        self._subjects = frozenset((cell.group, cell.topic) for cell in self._cells.values())
+            places = self._cells.setdefault((cell.group, cell.topic), {})
+            scopes = places.setdefault(cell.territory, {})
+            scopes.setdefault((cell.page, cell.sphere), cell)  # a tie is an error at check; until then the first counts
+            self._pages.add(cell.page)
+            self._spheres.add(cell.sphere)
         self._memo: dict[tuple[object, ...], tuple[Cell, ...]] = {}
 
     def candidates(self, case: Case) -> tuple[Cell, ...]:
         """Cells that cover the case, the winner first. Without a believed label there are none."""
         facts = case.facts
         page = facts.page if facts.page in self._pages else ""
-        key = (case.topics, case.group, facts.territory, facts.sphere, page, bool(facts.page_department))
+        sphere = facts.sphere if facts.sphere in self._spheres else None
+        key = (case.topics, case.group, facts.territory, page, sphere, case.owner is None)
         found = self._memo.get(key)
         if found is None:
-            found = tuple(self._find(case, page))
+            scopes = [(page, "")] * bool(page) + [("", sphere or "")] * bool(sphere) + [("", "")]
+            found = tuple(self._covering(case, scopes))
             if len(self._memo) >= MEMO_LIMIT:
                 self._memo.clear()
             self._memo[key] = found
         return found
 
-    def _find(self, case: Case, page: str) -> Iterator[Cell]:
-        territories = [code for code in (*reversed(case.facts.territory), "") if code in self._territories]
-        scopes = [(page, "")] * bool(page) + [("", case.facts.sphere)] * bool(case.facts.sphere) + [("", "")]
-        for group, topic in subjects(case.topics, case.group):
-            if (group, topic) not in self._subjects:
+    def _covering(self, case: Case, scopes: list[tuple[str, str]]) -> Iterator[Cell]:
+        territories = (*reversed(case.facts.territory), "")
+        for subject in subjects(case.topics, case.group):
+            if not (places := self._cells.get(subject)):
                 continue
             for territory in territories:
-                for own_page, sphere in scopes:
-                    cell = self._cells.get(Address(group, topic, territory, own_page, sphere or ""))
-                    if cell and (cell.department != PAGE_OWNER or case.facts.page_department):
+                if not (by_scope := places.get(territory)):
+                    continue
+                for scope in scopes:
+                    cell = by_scope.get(scope)
+                    if cell and (cell.department != PAGE_OWNER or case.owner):
                         yield cell
 
 

@@ -166,15 +166,6 @@ class Tables:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """The facts as rules see them: labels below their threshold are not there."""
-
-    facts: Facts
-    topics: tuple[str, ...]
-    group: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with a rule set and where: a file name, a line (0: the file as a whole) and a Russian sentence."""
 

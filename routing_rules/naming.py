@@ -34,5 +34,8 @@ class Names:
 
 
 def share(value: float) -> str:
-    """A probability as operators read it: two digits, a decimal comma."""
-    return f"{value:.2f}".replace(".", ",")
+    """A probability as operators read it: two digits, a decimal comma. Cut, not rounded: 0,799 must not read 0,80."""
+    return _SHARES[int(value * 100 + 1e-9)]
+
+
+_SHARES = tuple(f"{percent / 100:.2f}".replace(".", ",") for percent in range(101))
