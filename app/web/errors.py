@@ -1,0 +1,115 @@
+"""Every refusal and failure as an answer: a page for people, a sentence for htmx, JSON for /api."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.errors import AppError, Unavailable
+from app.web.templating import is_htmx, render
+
+log = structlog.get_logger()
+API_PREFIX = "/api/"
+
+TITLES = {
+    400: "Запрос не понят",
+    401: "Нужен вход",
+    403: "Нет доступа",
+    404: "Ничего не найдено",
+    405: "Так сюда обращаться нельзя",
+    409: "Уже изменено",
+    413: "Слишком большой запрос",
+    422: "Проверьте введённое",
+    429: "Слишком часто",
+    500: "Что-то сломалось",
+    503: "Временно недоступно",
+}
+TEXTS = {
+    400: "Сервер не смог прочитать запрос.",
+    401: "Войдите, чтобы продолжить.",
+    403: "У вашей роли нет доступа к этой странице.",
+    404: "Такой страницы нет, или она не для вашей роли.",
+    405: "Этот адрес не принимает такие запросы.",
+    413: "Запрос больше, чем принимает сервер.",
+    429: "Подождите немного и повторите.",
+    500: "Ошибка записана в журнал. Попробуйте ещё раз; если повторится, сообщите администратору.",
+    503: "Одна из частей сервиса не отвечает. Повторите через несколько секунд.",
+}
+CODES = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    422: "invalid",
+    429: "too_many_requests",
+    500: "internal",
+    503: "unavailable",
+}
+
+
+class LoginRequired(Exception):
+    """A browser without a session: it is sent to the login page and comes back to `next_path`."""
+
+    def __init__(self, login_url: str) -> None:
+        super().__init__(login_url)
+        self.login_url = login_url
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Register all handlers of this module."""
+    app.add_exception_handler(AppError, _refused)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(LoginRequired, _login_required)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def answer_with_error(
+    request: Request, status: int, text: str, headers: dict[str, str] | None = None, details: Any = None
+) -> Response:
+    """One error in the form that the asker reads."""
+    if request.url.path.startswith(API_PREFIX):
+        error = {"code": CODES.get(status, "error"), "message": text} | ({"details": details} if details else {})
+        return JSONResponse({"error": error}, status, headers)
+    if is_htmx(request):
+        return PlainTextResponse(text, status, headers)
+    title = TITLES.get(status, "Ошибка")
+    return render(request, "error.html", status_code=status, headers=headers, title=title, text=text, status=status)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)  # noqa: S101  registered for this type
+    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, Unavailable) else None
+    return answer_with_error(request, error.status, error.message, headers)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this type
+    text = TEXTS.get(error.status_code, TITLES.get(error.status_code, "Запрос не выполнен."))
+    return answer_with_error(request, error.status_code, text, dict(error.headers or {}))
+
+
+async def _not_valid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this type
+    details = [{"field": ".".join(map(str, problem["loc"])), "problem": problem["msg"]} for problem in error.errors()]
+    fields = ", ".join(str(problem["loc"][-1]) for problem in error.errors())
+    return answer_with_error(request, 422, f"Не заполнено или заполнено неверно: {fields}.", details=details)
+
+
+async def _login_required(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LoginRequired)  # noqa: S101  registered for this type
+    if is_htmx(request):
+        return Response(status_code=401, headers={"HX-Redirect": error.login_url})
+    return RedirectResponse(error.login_url, 303)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+    return answer_with_error(request, 500, TEXTS[500])
