@@ -191,6 +191,8 @@ def add_callback_server(call: Call) -> Outcome:
     url, title, secret = call.text("url"), call.text("title"), call.params.get("secret_key", "")
     if len(title) > TITLE_LIMIT or len(secret) > SECRET_LIMIT:
         raise invalid_parameter("title" if len(title) > TITLE_LIMIT else "secret_key")
+    if not url.startswith(("http://", "https://")):
+        raise invalid_parameter("url")
     if len(community.servers) >= SERVERS_LIMIT:
         raise VkError(2000, "Cannot add more servers: limit reached")
     number = max((server.id for server in community.servers), default=0) + 1
