@@ -73,7 +73,7 @@ async def _send_private(
 
 def _sent_private(response: Any, peer_id: str) -> SentMessage:
     if number := integer(response):
-        return SentMessage(external_id=str(number), key="")
+        return SentMessage(external_id=str(number), key=message_key(peer_id, f"id{number}"))
     item = response[0] if isinstance(response, list) and response else None
     if not isinstance(item, dict):
         raise not_understood("messages.send")
@@ -84,7 +84,7 @@ def _sent_private(response: Any, peer_id: str) -> SentMessage:
         raise not_understood("messages.send")
     return SentMessage(
         external_id=str(number) if number else f"{peer_id}_{in_conversation}",
-        key=message_key(peer_id, in_conversation) if in_conversation else "",
+        key=message_key(peer_id, in_conversation or f"id{number}"),
     )
 
 

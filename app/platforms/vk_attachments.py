@@ -1,6 +1,5 @@
 """VK attachments (objects photo, video, doc… and geo of the VK API schema 5.199) as Attachment."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -112,4 +111,4 @@ def _place(geo: Fields) -> Attachment | None:
 def _degrees(value: object, limit: int) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and abs(value) <= limit else None
+    return float(value) if abs(value) <= limit else None

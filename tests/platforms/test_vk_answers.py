@@ -132,7 +132,7 @@ async def test_an_answer_to_a_chat_goes_to_the_chat(credentials: Credentials) ->
 
 async def test_the_bare_number_of_the_older_response_is_understood(credentials: Credentials) -> None:
     sent, _ = await sent_with(credentials, PRIVATE, sample("api_response_messages_send_peer_id"))
-    assert sent.external_id == "5014"
+    assert sent == SentMessage("5014", f"message:{CITIZEN}:id5014")
 
 
 async def test_a_refusal_for_one_recipient_is_a_refusal(credentials: Credentials) -> None:
