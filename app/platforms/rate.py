@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-
 # Evenly spaced requests arrive unevenly: exactly at the limit, two of sixty were refused on one machine.
 JITTER_MARGIN = 1.05
 

@@ -219,7 +219,7 @@ class VkStandIn:
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            self._client = self._own_client = httpx.AsyncClient()
+            self._client = self._own_client = httpx.AsyncClient(trust_env=False)  # callbacks are local
         return self._client
 
     @asynccontextmanager

@@ -468,7 +468,7 @@ async def test_standing_alone_the_stand_in_starts_and_ends_with_its_application(
 ) -> None:
     transport = httpx.MockTransport(receiver.handle)
     real = httpx.AsyncClient
-    monkeypatch.setattr("app.sandbox.vk_stand_in.httpx.AsyncClient", lambda: real(transport=transport))
+    monkeypatch.setattr("app.sandbox.vk_stand_in.httpx.AsyncClient", lambda **_: real(transport=transport))
     stand_in = VkStandIn(tmp_path / "world.json")
     stand_in.add_community(GROUP, "Школа", access_token="t", callback_url="http://appeals.test/")
     stand_in.add_post(GROUP, "Кружки", post_id=700)
