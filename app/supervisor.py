@@ -1,5 +1,6 @@
 """`appeals up`: embedded servers and the service's processes under one roof, restarted when they die."""
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -13,9 +14,11 @@ import httpx
 from rich.console import Console
 
 from app import embedded
-from app.cli import addressed, migrate_database
+from app.installation import migrate_database, with_servers
+from app.resources import open_resources
+from app.sandbox.demo import seed_demo
 from app.settings import Settings
-from app.vault import create_key_file
+from app.time import utc_now
 
 console = Console()
 PR_SET_PDEATHSIG = 1
@@ -55,17 +58,12 @@ def _die_with_parent() -> None:
 def run_everything(settings: Settings, *, is_demo: bool) -> None:
     """Start everything, say where it is, and keep it running until SIGINT or SIGTERM."""
     stopping = _catch_signals()
-    with console.status("Запускаю PostgreSQL и Valkey…"):
-        servers = embedded.start(
-            settings.data_dir, needs_database=not settings.database_url, needs_redis=not settings.redis_url
-        )
-    try:
-        create_key_file(settings)
-        settings = addressed(settings, servers)
+    console.print("Запускаю PostgreSQL и Valkey…")
+    with with_servers(settings) as settings:
         if is_demo:
             settings = _demo_settings(settings)
-        with console.status("Обновляю схему базы…"):
-            migrate_database(settings)
+        console.print("Обновляю схему базы…")
+        migrate_database(settings)
         children = _children(settings)
         for child in children:
             child.start()
@@ -75,8 +73,6 @@ def run_everything(settings: Settings, *, is_demo: bool) -> None:
                 _watch(children, stopping)
         finally:
             _stop(children)
-    finally:
-        servers.stop()
 
 
 def _catch_signals() -> list[int]:
@@ -139,23 +135,18 @@ def _is_ready(settings: Settings) -> bool:
 def _greet(settings: Settings, *, is_demo: bool) -> None:
     console.print(f"\n[bold]Готово:[/bold] {settings.base_url}")
     if is_demo:
-        import asyncio
-
-        from app.resources import open_resources
-        from app.sandbox.demo import seed_demo
-        from app.time import utc_now
-
-        async def seed() -> dict[str, str]:
-            async with open_resources(settings) as resources:
-                return await seed_demo(resources, utc_now())
-
         with console.status("Завожу демонстрационный город…"):
-            logins = asyncio.run(seed())
+            logins = asyncio.run(_seed(settings))
         console.print("Входы демонстрации:")
         for login, password in logins.items():
             console.print(f"  {login}  {password}", highlight=False)
         console.print(f"Песочница: {settings.base_url}/sandbox")
     console.print("Остановить: Ctrl+C\n")
+
+
+async def _seed(settings: Settings) -> dict[str, str]:
+    async with open_resources(settings) as resources:
+        return await seed_demo(resources, utc_now())
 
 
 def _watch(children: list[Child], stopping: list[int]) -> None:

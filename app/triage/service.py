@@ -171,15 +171,22 @@ async def choose_label(
         appeal.severity = severity_of(label)
         appeal.is_confirmed, appeal.is_talk = True, False
         await _route_again(resources, session, appeal, now)
-    action, details = ("label_accepted", {"label": label}) if judged == label else (
-        "label_corrected", {"from": judged, "to": label})  # fmt: skip
+    is_accepted = judged == label
+    action = "label_accepted" if is_accepted else "label_corrected"
+    details = {"label": label} if is_accepted else {"from": judged, "to": label}
     appeals.record(session, appeal_id, action, actor, now, label_kind=label_kind, **details)
     await appeals.changed(session, appeal)
     return appeal
 
 
 def _remember(
-    resources: Resources, session: AsyncSession, appeal: Appeal, kind: LabelKind, label: str, actor: Actor, now: datetime
+    resources: Resources,
+    session: AsyncSession,
+    appeal: Appeal,
+    kind: LabelKind,
+    label: str,
+    actor: Actor,
+    now: datetime,
 ) -> None:
     """Keep the choice as a labelled example, against what the judge said first."""
     guesses = appeal.judgement.get("labels", {}).get(kind, [])
@@ -187,9 +194,15 @@ def _remember(
     probability = next((guess["probability"] for guess in guesses if guess["label"] == label), None)
     session.add(
         LabelChoice(
-            appeal_id=appeal.id or 0, label_kind=kind, judged=judged, probability=probability, chosen=label,
-            is_accepted=judged == label, model_version=appeal.judgement.get("model_version", resources.judge.version),
-            user_id=actor.user_id, at=now,
+            appeal_id=appeal.id or 0,
+            label_kind=kind,
+            judged=judged,
+            probability=probability,
+            chosen=label,
+            is_accepted=judged == label,
+            model_version=appeal.judgement.get("model_version", resources.judge.version),
+            user_id=actor.user_id,
+            at=now,
         )  # fmt: skip
     )
 
@@ -225,4 +238,3 @@ async def destinations(
         decision = resources.rule_set.decide(replace(facts, topic_group=groups.get(topic, facts.topic_group)))
         found[topic] = departments[decision.department]
     return found
-

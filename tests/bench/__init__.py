@@ -1,0 +1,1 @@
+"""Benchmarks: a command of their own, never timed tests."""

@@ -1,0 +1,235 @@
+"""Fixtures: a real PostgreSQL of its own, the real model and rules, one page of a made-up body."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from app.accounts.access import Actor
+from app.accounts.service import create_user
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import routing_rules
+from alembic import command
+from app import db, embedded
+from app.accounts.models import Role, User
+from app.db import alembic_config
+from app.intake import webhooks
+from app.intake.service import drain_batch
+from app.jobs import Job, Queue
+from app.live import Live
+from app.main import create_app
+from app.models import metadata
+from app.platforms.base import Credentials
+from app.platforms.rate import RateLimiter
+from app.public_pages.models import PublicPage
+from app.public_pages.service import add_page, webhook_path
+from app.reference import sync_reference_data
+from app.resources import Resources
+from app.settings import Settings
+from app.vault import Vault
+from classifier import Judge
+
+FIXTURES = Path(__file__).parent / "platforms" / "vk"
+NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)  # a Monday, 12:00 in Omsk
+GROUP = 200000001
+SECRET = "vkSecretExample123"
+PASSWORD = "a-long-test-password"
+KEPT_TABLES = {"department", "territory", "alembic_version"}
+
+
+class RecordedQueue(Queue):
+    """A queue that remembers the nudges instead of sending them."""
+
+    def __init__(self) -> None:
+        super().__init__("unix:///nowhere")
+        self.nudges: list[Job] = []
+
+    def nudge(self, job: Job) -> None:
+        self.nudges.append(job)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated database in a server of this test process."""
+    servers = embedded.start(tmp_path_factory.mktemp("server"), needs_database=True, needs_redis=False)
+    command.upgrade(alembic_config(servers.database_url), "head")
+    yield servers.database_url
+    servers.stop()
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge:
+    """The starter model."""
+    return Judge.load()
+
+
+@pytest.fixture(scope="session")
+def rule_set() -> routing_rules.RuleSet:
+    """The shipped tables."""
+    return routing_rules.load(routing_rules.DEFAULT_DIRECTORY)
+
+
+@pytest.fixture(scope="session")
+async def engine(postgres_url: str, rule_set: routing_rules.RuleSet) -> AsyncIterator[AsyncEngine]:
+    """One engine for all tests, reference data in place, without waiting for the disk."""
+    engine = db.create_engine(postgres_url, 10)
+    async with engine.connect() as connection:
+        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        await connection.execute(text("SELECT pg_reload_conf()"))
+    async with db.Database(engine, RecordedQueue()).transaction() as session:
+        await sync_reference_data(session, rule_set)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def database(engine: AsyncEngine) -> db.Database:
+    """An empty database: what a test commits is really committed, and gone before the next test."""
+    tables = ", ".join(f'"{name}"' for name in metadata.tables if name not in KEPT_TABLES)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    return db.Database(engine, RecordedQueue())
+
+
+@pytest.fixture
+def settings(tmp_path: Path, postgres_url: str) -> Settings:
+    """Settings of a test, untouched by the environment."""
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        data_dir=tmp_path,
+        database_url=postgres_url,
+        redis_url="unix:///nowhere",
+        time_zone="Asia/Omsk",
+        vk_api_url="http://vk.test",
+    )
+
+
+@pytest.fixture
+async def resources(
+    settings: Settings, database: db.Database, judge: Judge, rule_set: routing_rules.RuleSet
+) -> AsyncIterator[Resources]:
+    """Everything a process holds open, on the test database."""
+    async with httpx.AsyncClient() as client:
+        yield Resources(
+            settings=settings,
+            database=database,
+            vault=Vault(b"k" * 32),
+            http=client,
+            limiter=RateLimiter(),
+            judge=judge,
+            rule_set=rule_set,
+            live=Live(settings.database_url),
+        )
+
+
+@pytest.fixture
+def app(settings: Settings, resources: Resources) -> FastAPI:
+    """The web application."""
+    return create_app(settings, resources)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser or platform that talks to the application; failures inside come out as the 500 that they are."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+async def page(resources: Resources) -> PublicPage:
+    """A VK page of the city."""
+    credentials = Credentials(str(GROUP), SECRET, "confirm-me", "community-token")
+    async with resources.database.transaction() as session:
+        return await add_page(
+            session, resources.vault, platform="vk", credentials=credentials, name="Администрация Примерска",
+            territory_code="52701000", now=NOW,
+        )  # fmt: skip
+
+
+@dataclass
+class VK:
+    """VKontakte as the tests play it: it delivers events of one page."""
+
+    client: httpx.AsyncClient
+    resources: Resources
+    page: PublicPage
+    count: int = 0
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    def event(self, event_type: str, content: dict[str, Any], **extra: Any) -> dict[str, Any]:
+        """An envelope with an event id of its own."""
+        self.count += 1
+        envelope = {"type": event_type, "group_id": GROUP, "event_id": f"event-{self.count}", "v": "5.199"}
+        return {**envelope, "object": content, "secret": SECRET, **extra}
+
+    async def deliver(self, event: dict[str, Any]) -> httpx.Response:
+        """POST it to the page's webhook."""
+        return await self.client.post(webhook_path(self.page), content=json.dumps(event).encode())
+
+    async def comment(self, text: str, comment_id: int, author: int = 100000002, **extra: Any) -> httpx.Response:
+        """A citizen's new comment under post 700."""
+        return await self.deliver(self.event("wall_reply_new", comment(text, comment_id, author, **extra)))
+
+    async def message(self, text: str, number: int, author: int = 100000001) -> httpx.Response:
+        """A citizen's private message."""
+        return await self.deliver(self.event("message_new", {"message": private(text, number, author)}))
+
+    async def drain(self, now: datetime = NOW) -> int:
+        """Handle everything that waits."""
+        total = 0
+        while count := await drain_batch(self.resources, now):
+            total += count
+        return total
+
+
+def comment(text: str, comment_id: int, author: int = 100000002, **extra: Any) -> dict[str, Any]:
+    """A wall comment as VK shapes it."""
+    return {
+        "id": comment_id, "from_id": author, "date": int(NOW.timestamp()) - 60, "text": text, "post_id": 700,
+        "owner_id": -GROUP, "parents_stack": [], "post_owner_id": -GROUP, **extra,
+    }  # fmt: skip
+
+
+def private(text: str, number: int, author: int = 100000001, **extra: Any) -> dict[str, Any]:
+    """A private message as VK shapes it."""
+    return {
+        "id": 5000 + number, "conversation_message_id": number, "peer_id": author, "from_id": author, "out": 0,
+        "date": int(NOW.timestamp()) - 60, "text": text, "version": 1, "attachments": [], **extra,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def vk(client: httpx.AsyncClient, resources: Resources, page: PublicPage, monkeypatch: pytest.MonkeyPatch) -> VK:
+    """VKontakte with one page; webhooks arrive at NOW."""
+    monkeypatch.setattr(webhooks, "utc_now", lambda: NOW)
+    return VK(client, resources, page)
+
+
+@pytest.fixture
+async def operator(resources: Resources) -> Actor:
+    """An operator of the control center."""
+    return await person(resources, "operator", Role.OPERATOR)
+
+
+async def person(resources: Resources, login: str, role: Role, department_code: str = "") -> Actor:
+    """A user with the test password."""
+    async with resources.database.transaction() as session:
+        user: User = await create_user(
+            session,
+            login=login,
+            name=f"Имя {login}",
+            role=role,
+            password=PASSWORD,
+            department_code=department_code,
+            now=NOW,
+        )
+    return Actor(label=user.name, role=user.role, user_id=user.id, department_id=user.department_id, login=user.login)
