@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.errors import AppError, Unavailable
+from app.web.security import SECURITY_HEADERS
 from app.web.templating import is_htmx, render
 
 log = structlog.get_logger()
@@ -62,13 +63,23 @@ class LoginRequired(Exception):
         self.login_url = login_url
 
 
+class TokenRequired(AppError):
+    """A request to /api without a valid token."""
+
+    status = 401
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Register all handlers of this module."""
-    app.add_exception_handler(AppError, _refused)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _not_valid)
-    app.add_exception_handler(LoginRequired, _login_required)
-    app.add_exception_handler(Exception, _unexpected)
+    handlers: dict[type[Exception], Any] = {
+        AppError: _refused,
+        HTTPException: _http_error,
+        RequestValidationError: _not_valid,
+        LoginRequired: _login_required,
+        Exception: _unexpected,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
 
 
 def answer_with_error(
@@ -84,27 +95,27 @@ def answer_with_error(
     return render(request, "error.html", status_code=status, headers=headers, title=title, text=text, status=status)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AppError)  # noqa: S101  registered for this type
-    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, Unavailable) else None
+async def _refused(request: Request, error: AppError) -> Response:
+    headers = {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, TokenRequired):
+        headers["WWW-Authenticate"] = "Bearer"
     return answer_with_error(request, error.status, error.message, headers)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  registered for this type
-    text = TEXTS.get(error.status_code, TITLES.get(error.status_code, "Запрос не выполнен."))
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    text = TEXTS.get(error.status_code, "Запрос не выполнен.")
     return answer_with_error(request, error.status_code, text, dict(error.headers or {}))
 
 
-async def _not_valid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this type
+async def _not_valid(request: Request, error: RequestValidationError) -> Response:
     details = [{"field": ".".join(map(str, problem["loc"])), "problem": problem["msg"]} for problem in error.errors()]
     fields = ", ".join(str(problem["loc"][-1]) for problem in error.errors())
     return answer_with_error(request, 422, f"Не заполнено или заполнено неверно: {fields}.", details=details)
 
 
-async def _login_required(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LoginRequired)  # noqa: S101  registered for this type
+async def _login_required(request: Request, error: LoginRequired) -> Response:
     if is_htmx(request):
         return Response(status_code=401, headers={"HX-Redirect": error.login_url})
     return RedirectResponse(error.login_url, 303)
@@ -112,4 +123,5 @@ async def _login_required(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
-    return answer_with_error(request, 500, TEXTS[500])
+    # This handler runs outside of all middleware, so the headers are set here.
+    return answer_with_error(request, 500, TEXTS[500], dict(SECURITY_HEADERS))
