@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import embedded
 from app.accounts import service as accounts
-from app.accounts.access import Actor
+from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.db import SchemaIsStale
 from app.errors import AppError
@@ -178,7 +178,7 @@ def user_password(login: Annotated[str, typer.Option()]) -> None:
 
     async def work(resources: Resources) -> None:
         async with resources.database.transaction() as session:
-            await accounts.set_password(session, login, password, now=utc_now())
+            await accounts.set_password(session, login, password)
 
     run(work)
     console.print(f"Пароль {login} изменён")

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from app.accounts.access import Actor
+from app.accounts.actor import Actor
 from app.accounts.service import create_user
 from fastapi import FastAPI
 from sqlalchemy import text

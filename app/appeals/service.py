@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.access import Actor
+from app.accounts.actor import Actor
 from app.accounts.models import Role
-from app.appeals.models import OPEN_STATES, Answer, AnswerState, Appeal, Draft, HistoryEntry, Message, State
+from app.appeals.models import Answer, AnswerState, Appeal, Draft, HistoryEntry, Message, State
 from app.departments.models import Department
 from app.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.jobs import Job, enqueue
@@ -161,9 +161,7 @@ async def _refuse_second_answer(session: AsyncSession, appeal_id: int) -> None:
         raise Conflict("Ответ на это обращение уже отправляется")
 
 
-def _outgoing(
-    appeal: Appeal, text: str, actor: Actor, now: datetime, *, is_interim: bool, is_private: bool
-) -> Answer:
+def _outgoing(appeal: Appeal, text: str, actor: Actor, now: datetime, *, is_interim: bool, is_private: bool) -> Answer:
     is_message = is_private or appeal.kind == "message"
     return Answer(
         appeal_id=appeal.id or 0,
@@ -200,9 +198,7 @@ async def close(
     return appeal
 
 
-async def finish(
-    session: AsyncSession, appeal: Appeal, state: State, reason: str, actor: Actor, now: datetime
-) -> None:
+async def finish(session: AsyncSession, appeal: Appeal, state: State, reason: str, actor: Actor, now: datetime) -> None:
     """End the appeal's cycle and its clocks; `reason` says whether the promise counts as kept."""
     appeal.state = state
     appeal.closed_at = now
@@ -315,9 +311,7 @@ async def revive(session: AsyncSession, appeal: Appeal) -> None:
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
 
 
-async def reopen(
-    session: AsyncSession, appeal: Appeal, message: Message, now: datetime, *, policy_code: str
-) -> None:
+async def reopen(session: AsyncSession, appeal: Appeal, message: Message, now: datetime, *, policy_code: str) -> None:
     """The citizen wrote again: a new cycle with a new promise; the old cycle's result stays as it was."""
     appeal.state = State.IN_WORK if appeal.assignee_id else State.ROUTED
     appeal.cycle += 1
@@ -361,5 +355,3 @@ def may_reopen(appeal: Appeal, now: datetime, days: int) -> bool:
     """Whether a new message of its author belongs to this finished appeal."""
     is_recent = appeal.closed_at is not None and now - appeal.closed_at <= timedelta(days=days)
     return appeal.state == State.ANSWERED and is_recent
-
-

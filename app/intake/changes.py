@@ -23,7 +23,9 @@ class Change(StrEnum):
     NONE = "none"
 
 
-def apply(message: Message | None, incoming: IncomingMessage, page_id: int, platform: str, received_at: datetime) -> tuple[Message, Change]:
+def apply(
+    message: Message | None, incoming: IncomingMessage, page_id: int, platform: str, received_at: datetime
+) -> tuple[Message, Change]:
     """The message as it stands after this delivery, and what changed."""
     if incoming.action is Action.DELETE:
         return _delete(message, incoming, page_id, platform, received_at)

@@ -12,6 +12,7 @@ from app.appeals.models import Answer, AnswerState, Appeal, Message, State
 from app.intake.changes import Change, apply
 from app.jobs import Job, enqueue
 from app.live import announce
+from app.platforms import PLATFORMS
 from app.platforms.base import IncomingMessage
 from app.resources import Resources
 from app.sla import service as sla
@@ -195,14 +196,21 @@ async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:
     triage.record_judgement(batch.session, appeal, batch.now)
     # The promise runs from the moment the platform brought the message, not from when the queue was drained.
     await appeals.start_clock(
-        batch.session, appeal, sla.FIRST_ANSWER, message.received_at, batch.now, policy_code=batch.resources.settings.policy
+        batch.session,
+        appeal,
+        sla.FIRST_ANSWER,
+        message.received_at,
+        batch.now,
+        policy_code=batch.resources.settings.policy,
     )
 
 
 async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     """More words of the same citizen; after an answer they open a new cycle, unless they are only talk ("thanks")."""
     message.appeal_id = appeal.id
-    appeals.record(batch.session, appeal.id or 0, "appended", appeals.SYSTEM, message.received_at, message_id=message.id)
+    appeals.record(
+        batch.session, appeal.id or 0, "appended", appeals.SYSTEM, message.received_at, message_id=message.id
+    )
     if appeal.is_open:
         return
     judgement = batch.resources.judge.judge([message.text])[0]
@@ -229,7 +237,9 @@ async def _follow_changes(batch: Batch, touched: Sequence[Touched]) -> None:
 async def _follow(batch: Batch, appeal: Appeal, one: Touched) -> None:
     session, message, appeal_id = batch.session, one.message, appeal.id or 0
     if Change.EDITED in one.changes:
-        appeals.record(session, appeal_id, "edited", appeals.SYSTEM, one.received_at, message_id=message.id, before=one.before)
+        appeals.record(
+            session, appeal_id, "edited", appeals.SYSTEM, one.received_at, message_id=message.id, before=one.before
+        )
         _reword(batch, appeal, message, one.before or "")
     if Change.DELETED in one.changes and message.deleted_at is not None:
         appeals.record(session, appeal_id, "deleted", appeals.SYSTEM, one.received_at, message_id=message.id)
@@ -268,7 +278,7 @@ async def _recognise_own(batch: Batch, own: Sequence[Touched]) -> None:
         return
     echoes = await _answers_behind(batch.session, own)
     for one in own:
-        answer = next((answer for answer in echoes if _is_echo(answer, one.message)), None)
+        answer = next((answer for answer in echoes if _is_echo(answer, one)), None)
         if answer is not None:
             one.message.appeal_id = answer.appeal_id
             answer.echo_key = answer.echo_key or one.message.key
@@ -291,10 +301,16 @@ async def _answers_behind(session: AsyncSession, own: Sequence[Touched]) -> list
     return list(rows.all())
 
 
-def _is_echo(answer: Answer, message: Message) -> bool:
+def _is_echo(answer: Answer, one: Touched) -> bool:
+    """Known by the key the platform gave it; before that, by our idempotency key or, where none echoes, by the text."""
+    message, idempotency_key = one.message, one.incoming.own_idempotency_key
     if answer.page_id != message.page_id:
         return False
-    return answer.echo_key == message.key or (answer.echo_key is None and answer.text == message.text)
+    if answer.echo_key is not None:
+        return answer.echo_key == message.key
+    if idempotency_key is not None:
+        return idempotency_key == PLATFORMS[message.platform].echoed_idempotency_key(answer.idempotency_key)
+    return answer.text == message.text
 
 
 async def _answered_by_hand(batch: Batch, message: Message) -> None:

@@ -15,7 +15,9 @@ from app.jobs import Job, enqueue
 
 log = structlog.get_logger()
 STORED = Counter("appeals_inbox_stored_total", "Deliveries stored", ["outcome"])
-BATCH_ROWS = Histogram("appeals_inbox_batch_rows", "Deliveries in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+BATCH_ROWS = Histogram(
+    "appeals_inbox_batch_rows", "Deliveries in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
 MOST_ROWS = 256
 
 # unnest beats executemany and COPY for this width; a repeated delivery is dropped by the unique key.

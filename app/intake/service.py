@@ -13,8 +13,8 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.actor import Actor
 from app.audit.service import audit
-from app.accounts.access import Actor
 from app.errors import Conflict, NotFound
 from app.intake.effects import Arrival, take_effect
 from app.intake.models import EventState, InboxEvent
@@ -100,7 +100,9 @@ def _parse(resources: Resources, event: InboxEvent, platform: str, now: datetime
 async def _touch_pages(session: AsyncSession, events: Sequence[InboxEvent], now: datetime) -> None:
     ids = sorted({event.page_id for event in events})
     # Locked in id order by the sub-select: two workers that touch the same pages must not wait for each other.
-    locked = select(PublicPage.id).where(PublicPage.id.in_(ids)).order_by(PublicPage.id).with_for_update(skip_locked=True)  # type: ignore[call-overload, union-attr, arg-type]
+    locked = (
+        select(PublicPage.id).where(PublicPage.id.in_(ids)).order_by(PublicPage.id).with_for_update(skip_locked=True)
+    )  # type: ignore[call-overload, union-attr, arg-type]
     await session.execute(update(PublicPage).where(PublicPage.id.in_(locked)).values(last_event_at=now))  # type: ignore[union-attr]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.access import Actor
+from app.accounts.actor import Actor
 from app.appeals import service as appeals
 from app.appeals.models import Appeal, State
 from app.departments.models import Department, Territory

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from app.accounts.access import Actor
+from app.accounts.actor import Actor
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State
 from app.departments.models import Department
