@@ -64,7 +64,7 @@ async def create_user(
     *,
     now: datetime,
 ) -> User:
-    """A new person; role `department` needs a department. Raises Invalid, NotFound, Conflict when the login is taken."""
+    """A new person; role `department` needs a department. Raises Invalid, NotFound, Conflict (login is taken)."""
     login, name = _normal(login), name.strip()
     if not 0 < len(login) <= LONGEST_NAME or not 0 < len(name) <= LONGEST_NAME:
         raise Invalid(f"Логин и имя должны быть от 1 до {LONGEST_NAME} знаков")
