@@ -34,8 +34,11 @@ class Names:
 
 
 def share(value: float) -> str:
-    """A probability as operators read it: two digits, a decimal comma. Cut, not rounded: 0,799 must not read 0,80."""
+    """A probability as operators read it: two digits, a decimal comma. Cut, not rounded: 0,799 must not read 0,80.
+
+    Raises KeyError or ValueError for what is not a probability.
+    """
     return _SHARES[int(value * 100 + 1e-9)]
 
 
-_SHARES = tuple(f"{percent / 100:.2f}".replace(".", ",") for percent in range(101))
+_SHARES = {percent: f"{percent / 100:.2f}".replace(".", ",") for percent in range(101)}

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import filterfalse
 
 SHORTEST_STEM = 3
 MEMO_LIMIT = 100_000
@@ -83,8 +84,7 @@ class WordIndex:
     def find(self, text: str, tokens: Callable[[], list[str]]) -> set[int]:
         """Positions of the patterns that occur in the text; its words are asked for only if a phrase may be there."""
         found: set[int] = set()
-        silent = self._silent
-        for piece in [piece for piece in text.split() if piece not in silent]:
+        for piece in filterfalse(self._silent.__contains__, text.split()):
             positions = self._telling.get(piece)
             found |= self._look_up(piece) if positions is None else positions
         if _PHRASES in found:

@@ -1,8 +1,8 @@
 """Decisions per second: the indexed engine against a plain loop over the same rules, interleaved.
 
-5,000 cells (200 topics in 25 groups, a region with 40 municipalities, some cells by sphere or by one of 30 pages) and 500
-exceptions. The engine has decided as many other cases before, as in a process that serves; it makes the whole trace,
-which the loop does not.
+5,000 cells (200 topics in 25 groups, a region with 40 municipalities, some cells by sphere or by one of 30 pages) and
+500 exceptions. The engine has decided as many other cases before, as in a process that serves; it makes the whole
+trace, which the loop does not.
 """
 
 import json
