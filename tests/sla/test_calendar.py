@@ -214,6 +214,13 @@ def test_days_off_are_not_transferred_in_years_that_are_not_official() -> None:
     assert office.intervals_on(date(2019, 6, 12)) == ()
 
 
+def test_in_an_official_year_only_what_was_decreed_is_off() -> None:
+    week = (((540, 1080),),) * 7
+    calendar = WorkCalendar("c", "К", "Asia/Omsk", week, {}, frozenset({(6, 12)}), frozenset({2026}))
+    assert calendar.intervals_on(date(2026, 6, 12)) == week[0]
+    assert calendar.intervals_on(date(2027, 6, 12)) == ()
+
+
 def test_a_calendar_without_official_holidays_works_on_them() -> None:
     assert calendar_from_document(defaults.calendar_documents()[1]).intervals_on(date(2026, 1, 1)) == ((0, 1440),)
 
