@@ -35,7 +35,7 @@ Roll = Literal["previous", "next", "none"]
 
 LONGEST_GAP_DAYS = 400
 _LONGEST_GAP = LONGEST_GAP_DAYS * 1440 * MINUTE
-LONGEST_SPAN_MINUTES = 3660 * 1440
+LONGEST_SPAN_MINUTES = 36_600 * 1440
 _ONE_DAY = timedelta(days=1)
 
 
@@ -153,7 +153,7 @@ class WorkCalendar:
 
         It never lies outside working hours: a span that fills the day ends when the day does, not on the next morning.
         No minutes at all give the next working moment. Raises ``HoleNeverEnds`` when an open pause comes first,
-        ``CalendarInvalid`` when nobody works for 400 days, ``ValueError`` for negative minutes or more than ten years.
+        ``CalendarInvalid`` when nobody works for 400 days, ``ValueError`` for negative minutes or more than a century.
         """
         if not 0 <= minutes <= LONGEST_SPAN_MINUTES:
             raise ValueError(f"minutes must be between 0 and {LONGEST_SPAN_MINUTES}")
@@ -207,7 +207,8 @@ class WorkCalendar:
         while (found := hours.reached(hours.worked(at) + work) if work else hours.opening(at)) is None:
             if hours.covered[1] - max(at, hours.last_end) > _LONGEST_GAP:
                 raise self._nothing_works(self.local_date(instant(at)))
-            hours = self._index(hours.years[0], hours.years[1] + 2)
+            first, last = hours.years
+            hours = self._index(first, last + last - first)  # doubling keeps long spans cheap
         return found
 
     def _covering(self, a: int, b: int) -> Hours:

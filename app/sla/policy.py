@@ -22,7 +22,9 @@ KINDS = {
 UNITS = ("working_minutes", "calendar_minutes", "working_days", "calendar_days")
 ROLLS: tuple[Roll, ...] = get_args(Roll)
 Choice = TypeVar("Choice", bound=str)
-LONGEST_DAYS = 3660
+LONGEST_DAYS = 366
+MOST_EXTENSIONS = 5
+HIGHEST_SEVERITY = 5
 
 
 class PolicyInvalid(ValueError):
@@ -145,15 +147,15 @@ def _policy(document: Mapping[str, Any]) -> Policy:
     extension, cap = document.get("extension"), document.get("clarification_cap")
     return Policy(
         code=_text(document["code"], "code"),
-        version=_number(document["version"], "version", at_least=1),
+        version=_number(document["version"], "version", range(1, 1_000_000)),
         title=_text(document["title"], "title"),
         targets=_targets(document["targets"]),
         escalation=_ladder(document.get("escalation", ())),
         pauses=frozenset(_text(reason, "pauses") for reason in document.get("pauses", ())),
         clarification_cap=_span(cap) if cap else None,
         extension=_span(extension) if extension else None,
-        max_extensions=_number(document.get("max_extensions", 0), "max_extensions"),
-        reopen_days=_number(document.get("reopen_days", 0), "reopen_days"),
+        max_extensions=_number(document.get("max_extensions", 0), "max_extensions", range(MOST_EXTENSIONS + 1)),
+        reopen_days=_number(document.get("reopen_days", 0), "reopen_days", range(LONGEST_DAYS + 1)),
         reclassifying_extends=document.get("reclassifying_extends", False) is True,
         source=str(document.get("source", "")),
     )
@@ -171,7 +173,7 @@ def _targets(documents: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
 
 def _target(document: Mapping[str, Any]) -> Target:
     kind = _one_of(document["kind"], tuple(KINDS), "kind")
-    severity = _number(document.get("severity_at_least", 0), "severity_at_least")
+    severity = _number(document.get("severity_at_least", 0), "severity_at_least", range(HIGHEST_SEVERITY + 1))
     return Target(
         kind, _span(document["span"]), severity, str(document.get("track", "")), str(document.get("source", ""))
     )
@@ -179,12 +181,12 @@ def _target(document: Mapping[str, Any]) -> Target:
 
 def _span(document: Mapping[str, Any]) -> Span:
     span = Span(
-        _number(document["amount"], "amount", at_least=1),
+        _number(document["amount"], "amount", range(1, LONGEST_DAYS * 1440 + 1)),
         _one_of(document["unit"], UNITS, "unit"),
         _one_of(document.get("roll", "none"), ROLLS, "roll"),
     )
-    if span.amount > (LONGEST_DAYS if span.is_days else LONGEST_DAYS * 1440):
-        raise ValueError("срок длиннее десяти лет.")
+    if span.is_days and span.amount > LONGEST_DAYS:
+        raise ValueError("срок длиннее года.")
     return span
 
 
@@ -204,9 +206,9 @@ def _text(value: object, field: str) -> str:
     return value
 
 
-def _number(value: object, field: str, at_least: int = 0) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
-        raise ValueError(f"поле «{field}» должно быть целым числом не меньше {at_least}.")
+def _number(value: object, field: str, allowed: range) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
+        raise ValueError(f"поле «{field}» должно быть целым числом от {allowed[0]} до {allowed[-1]}.")
     return value
 
 
