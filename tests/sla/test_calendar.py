@@ -90,7 +90,7 @@ offsets = st.timedeltas(timedelta(0), timedelta(days=40))
 # Properties
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases, spans)
 def test_due_times_equal_a_walk_over_every_minute(
     case: tuple[WorkCalendar, datetime, list[Hole]], minutes: int
@@ -111,7 +111,7 @@ def test_working_time_equals_a_count_of_every_minute(
     assert calendar.working_between(end, start, holes) == -expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, offsets, exact_spans)
 def test_working_between_is_the_exact_inverse_of_add_working(
     case: tuple[WorkCalendar, datetime, list[Hole]], offset: timedelta, minutes: float
@@ -121,7 +121,7 @@ def test_working_between_is_the_exact_inverse_of_add_working(
     assert calendar.working_between(start + offset, due, holes) == timedelta(minutes=minutes)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, offsets, exact_spans)
 def test_a_due_time_never_lies_outside_hours(
     case: tuple[WorkCalendar, datetime, list[Hole]], offset: timedelta, minutes: float
@@ -134,7 +134,7 @@ def test_a_due_time_never_lies_outside_hours(
     assert calendar.working_between(*worked, holes) == tiny
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, offsets, offsets, exact_spans, exact_spans)
 def test_due_times_are_monotone_in_start_and_in_span(
     case: tuple[WorkCalendar, datetime, list[Hole]], early: timedelta, later: timedelta, short: float, longer: float
@@ -146,7 +146,7 @@ def test_due_times_are_monotone_in_start_and_in_span(
     assert calendar.add_working(start + early, short, holes) <= due
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases, exact_spans, st.integers(1, 50_000))
 def test_a_pause_neither_adds_nor_loses_time(
     case: tuple[WorkCalendar, datetime, list[Hole]], offset: float, minutes: int
