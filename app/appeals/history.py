@@ -1,0 +1,197 @@
+"""The journal of an appeal in Russian sentences: one function per action, all in one table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.appeals.models import HistoryEntry
+from app.appeals.service import CLOSE_REASONS, SYSTEM_CLOSE_REASONS
+
+Details = Mapping[str, Any]
+
+
+class TellsTime(Protocol):
+    """Writes a moment for people: «сегодня, 08:47»."""
+
+    def __call__(self, at: datetime) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened."""
+
+    at: datetime
+    actor: str
+    sentence: str
+
+
+def lines_of(entries: "list[HistoryEntry] | Any", tell_time: TellsTime) -> list[Line]:
+    """The journal, the newest first."""
+    return [Line(entry.at, entry.actor, sentence_of(entry, tell_time)) for entry in reversed(entries)]
+
+
+def sentence_of(entry: HistoryEntry, tell_time: TellsTime) -> str:
+    """What happened, as a sentence; an action of a newer version of the program is named by its code."""
+    tell = SENTENCES.get(entry.action)
+    return tell(_Told(entry.details, tell_time)) if tell else f"Действие «{entry.action}»"
+
+
+class _Told:
+    """Details of an entry, read with care: what is missing is left out of the sentence."""
+
+    def __init__(self, details: Details, tell_time: TellsTime) -> None:
+        self._details = details
+        self._tell_time = tell_time
+
+    def __getitem__(self, name: str) -> Any:
+        return self._details.get(name)
+
+    def quoted(self, name: str) -> str:
+        return f"«{plain_label(str(self[name]))}»" if self[name] else "не определена"
+
+    def moment(self, name: str) -> str:
+        return self._tell_time(datetime.fromisoformat(self[name])) if self[name] else "не определён"
+
+    def percent(self, name: str) -> str:
+        return f", {round(100 * self[name])} %" if isinstance(self[name], int | float) else ""
+
+    def after(self, sign: str, name: str) -> str:
+        return f"{sign} {self[name]}" if self[name] else ""
+
+
+def plain_label(label: str) -> str:
+    """A label without the mark that the region's classifier puts before some topics."""
+    return label.removeprefix("★").strip()
+
+
+CLOCK_NAMES = {"first_answer": "первого ответа", "final": "окончательного ответа"}
+KIND_NAMES = {"topic": "Тема", "topic_group": "Группа тем", "agency": "Ведомство"}
+
+
+def _clock(told: _Told) -> str:
+    return CLOCK_NAMES.get(str(told["kind"]), str(told["kind"] or ""))
+
+
+def _received(_: _Told) -> str:
+    return "Сообщение получено"
+
+
+def _judged(told: _Told) -> str:
+    version = told.after(" · модель", "model_version")
+    return f"Модель определила тему {told.quoted('topic')}{told.percent('confidence')}{version}"
+
+
+def _routed(told: _Told) -> str:
+    department = told["department_name"] or told["department"] or ""
+    rules = told.after(" · правила", "rule_set_version")
+    return f"Направлено по правилу {told['rule'] or 'без номера'}: {department}{rules}"
+
+
+def _clock_started(told: _Told) -> str:
+    return f"Пошёл срок {_clock(told)}: до {told.moment('due_at')}"
+
+
+def _due_changed(told: _Told) -> str:
+    return f"Срок {_clock(told)}: {told.moment('from')} → {told.moment('to')}{told.after(',', 'because')}"
+
+
+def _appended(_: _Told) -> str:
+    return "Житель дописал ещё"
+
+
+def _edited(_: _Told) -> str:
+    return "Автор исправил сообщение"
+
+
+def _deleted(_: _Told) -> str:
+    return "Автор удалил сообщение"
+
+
+def _restored(_: _Told) -> str:
+    return "Автор вернул удалённое сообщение"
+
+
+def _label_accepted(told: _Told) -> str:
+    return f"{KIND_NAMES.get(told['label_kind'], 'Метка')} подтверждена: {told.quoted('label')}"
+
+
+def _label_corrected(told: _Told) -> str:
+    return f"{KIND_NAMES.get(told['label_kind'], 'Метка')} исправлена: {told.quoted('from')} → {told.quoted('to')}"
+
+
+def _rerouted(told: _Told) -> str:
+    return f"Передано: {told['from'] or '?'} → {told['to'] or '?'}{told.after(' ·', 'reason')}. Срок прежний"
+
+
+def _taken(_: _Told) -> str:
+    return "Взято в работу"
+
+
+def _noted(told: _Told) -> str:
+    return f"Заметка{told.after(':', 'text')}"
+
+
+def _answer_written(told: _Told) -> str:
+    kind = "Промежуточный" if told["is_interim"] else "Окончательный"
+    return f"{kind} ответ написан и отправляется"
+
+
+def _answer_delivered(_: _Told) -> str:
+    return "Ответ доставлен: площадка подтвердила"
+
+
+def _answer_failed(told: _Told) -> str:
+    return f"Ответ не доставлен{told.after(':', 'reason')}"
+
+
+def _answer_cancelled(_: _Told) -> str:
+    return "Недоставленный ответ отменён"
+
+
+def _answered_in_platform(_: _Told) -> str:
+    return "Модератор ответил вручную в соцсети"
+
+
+def _confirmed(_: _Told) -> str:
+    return "Признано обращением"
+
+
+def _closed(told: _Told) -> str:
+    names = CLOSE_REASONS | SYSTEM_CLOSE_REASONS
+    return f"Закрыто: {names.get(str(told['reason']), 'без причины').lower()}"
+
+
+def _reopened(told: _Told) -> str:
+    return f"Житель написал снова, обращение открыто заново{told.after(' · круг', 'cycle')}"
+
+
+def _breached(told: _Told) -> str:
+    return f"Просрочен срок {_clock(told)}: был до {told.moment('due_at')}"
+
+
+SENTENCES: dict[str, Callable[[_Told], str]] = {
+    "received": _received,
+    "judged": _judged,
+    "routed": _routed,
+    "clock_started": _clock_started,
+    "due_changed": _due_changed,
+    "appended": _appended,
+    "edited": _edited,
+    "deleted": _deleted,
+    "restored": _restored,
+    "label_accepted": _label_accepted,
+    "label_corrected": _label_corrected,
+    "rerouted": _rerouted,
+    "taken": _taken,
+    "noted": _noted,
+    "answer_written": _answer_written,
+    "answer_delivered": _answer_delivered,
+    "answer_failed": _answer_failed,
+    "answer_cancelled": _answer_cancelled,
+    "answered_in_platform": _answered_in_platform,
+    "confirmed": _confirmed,
+    "closed": _closed,
+    "reopened": _reopened,
+    "breached": _breached,
+}

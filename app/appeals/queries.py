@@ -1,0 +1,290 @@
+"""What the workplace reads: counts of the tabs, rows of the list, everything on a card.
+
+Every query takes the actor: a department sees its own appeals and nothing else. The list walks partial indexes by
+keyset, counts stop at a cap, and full text is found first and sorted after (measured in tests/bench/queue_page.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, any_, exists, func, literal, or_, select, true, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.actor import Actor
+from app.accounts.models import User
+from app.appeals.models import Answer, AnswerState, State, appeal_columns
+from app.appeals.queue import Cursor, Queue, Tab, tabs_for
+from app.departments.models import Department, Territory
+from app.public_pages.models import PublicPage
+
+PAGE_SIZE = 50
+MOST_COUNTED = 1000
+MOST_HITS = 1000
+LONGEST_EXCERPT = 220
+MOST_PAGES_TO_CHOOSE = 300
+STUCK = (AnswerState.FAILED, AnswerState.HANDS_NEEDED, AnswerState.UNKNOWN)
+
+_appeal = appeal_columns
+_page = PublicPage.__table__.c  # type: ignore[attr-defined]
+_department = Department.__table__.c  # type: ignore[attr-defined]
+_territory = Territory.__table__.c  # type: ignore[attr-defined]
+_user = User.__table__.c  # type: ignore[attr-defined]
+_answer = Answer.__table__.c  # type: ignore[attr-defined]
+
+# Exactly the predicate of the partial indexes: only then does PostgreSQL use them.
+_IN_QUEUE = and_(_appeal.is_open, ~_appeal.is_talk)
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One line of the list, as it is stored."""
+
+    id: int
+    queue_at: datetime
+    platform: str
+    kind: str
+    state: str
+    author_name: str | None
+    excerpt: str
+    has_attachments: bool
+    is_edited: bool
+    is_talk: bool
+    is_confirmed: bool
+    severity: int
+    topic: str | None
+    topic_group: str | None
+    confidence: float | None
+    received_at: datetime
+    closed_at: datetime | None
+    next_due_at: datetime | None
+    department_name: str
+    page_name: str
+    assignee_id: int | None
+    assignee_name: str | None
+    is_stuck: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of the list. `next` goes on from here; `found` counts what a search found, capped."""
+
+    rows: list[QueueRow]
+    next: Cursor | None
+    found: int | None = None
+
+
+def visible_to(actor: Actor) -> Condition:
+    """Which appeals this person may see at all."""
+    only = actor.only_department_id
+    is_visible: Condition = true() if only is None else _appeal.department_id == only
+    return is_visible
+
+
+def _tab_condition(tab: Tab, actor: Actor, now: datetime) -> Condition:
+    conditions: dict[Tab, Condition] = {
+        Tab.OPEN: true(),
+        Tab.NEW: _appeal.state == State.ROUTED,
+        Tab.REVIEW: _appeal.state == State.REVIEW,
+        Tab.OVERDUE: _appeal.queue_at < now,
+        Tab.MINE: _appeal.assignee_id == actor.user_id,
+        Tab.WORK: _appeal.state == State.IN_WORK,
+        Tab.INTERIM: _appeal.state == State.INTERIM,
+    }
+    if tab is Tab.DONE:
+        return ~_appeal.is_open
+    if tab is Tab.TALK:
+        return and_(_appeal.is_open, _appeal.is_talk)
+    return and_(_IN_QUEUE, conditions[tab])
+
+
+async def count_tabs(session: AsyncSession, actor: Actor, now: datetime) -> dict[Tab, int]:
+    """How many appeals are on each tab, up to MOST_COUNTED + 1, in one round trip; finished ones are not counted."""
+    tabs = [tab for tab in tabs_for(actor.role) if tab is not Tab.DONE]
+    counts = (await session.execute(select(*(_capped(tab, actor, now) for tab in tabs)))).one()
+    return dict(zip(tabs, counts, strict=True))
+
+
+def _capped(tab: Tab, actor: Actor, now: datetime) -> ColumnElement[int]:
+    some = (
+        select(literal(1).label("one"))
+        .select_from(_appeal.id.table)
+        .where(_tab_condition(tab, actor, now), visible_to(actor))
+        .limit(MOST_COUNTED + 1)
+        .subquery()
+    )
+    return select(func.count()).select_from(some).scalar_subquery().label(str(tab))
+
+
+async def list_queue(
+    session: AsyncSession, queue: Queue, actor: Actor, now: datetime, *, after: Cursor | None = None
+) -> Listing:
+    """A page of the list."""
+    conditions = _conditions(queue, actor, now)
+    if queue.number is not None:
+        return await _page_of(session, queue, [visible_to(actor), _appeal.id == queue.number], None)
+    if queue.q is None:
+        return await _page_of(session, queue, conditions, after)
+    hits = await _hits(session, queue.q, conditions)
+    if len(hits) <= MOST_HITS:
+        listing = await _page_of(session, queue, [_appeal.id.in_(hits)], after)
+    else:  # a frequent word: a walk along the list meets it soon enough
+        listing = await _page_of(session, queue, [*conditions, _matches(queue.q)], after)
+    return Listing(listing.rows, listing.next, len(hits))
+
+
+async def count_found(session: AsyncSession, queue: Queue, actor: Actor, now: datetime) -> dict[Tab, int]:
+    """How much a search finds on the tabs that together hold everything, for "nothing here, but there"."""
+    found: dict[Tab, int] = {}
+    for tab in (Tab.OPEN, Tab.TALK, Tab.DONE):
+        if tab in tabs_for(actor.role) and queue.q:
+            found[tab] = len(await _hits(session, queue.q, [_tab_condition(tab, actor, now), visible_to(actor)]))
+    return found
+
+
+def _conditions(queue: Queue, actor: Actor, now: datetime) -> list[Condition]:
+    simple = {
+        "platform": _appeal.platform, "page": _appeal.page_id, "department": _appeal.department_id,
+        "topic": _appeal.topic, "state": _appeal.state,
+    }  # fmt: skip
+    chosen = queue.conditions()
+    conditions = [_tab_condition(queue.tab, actor, now), visible_to(actor)]
+    conditions += [column == chosen[name] for name, column in simple.items() if name in chosen]
+    if queue.territory:
+        conditions.append(_within(queue.territory))
+    return conditions
+
+
+def _within(code: str) -> Condition:
+    """The place of the appeal, or else of its page, lies in this territory."""
+    codes = select(_territory.code).where(literal(code) == any_(func.string_to_array(_territory.path, "/")))
+    pages = select(_page.id).where(_page.territory_code.in_(codes))
+    return or_(_appeal.territory_code.in_(codes), and_(_appeal.territory_code.is_(None), _appeal.page_id.in_(pages)))
+
+
+def _matches(words: str) -> Condition:
+    matches: Condition = _appeal.search.bool_op("@@")(func.websearch_to_tsquery("russian", words))
+    return matches
+
+
+async def _hits(session: AsyncSession, words: str, conditions: Sequence[Condition]) -> list[int]:
+    """Numbers of matching appeals, at most MOST_HITS + 1. Found apart from the order: sorted together, PostgreSQL walks
+    the whole list for a rare word."""
+    found = select(_appeal.id).where(_matches(words), *conditions).limit(MOST_HITS + 1)
+    hits = found.cte("hits").prefix_with("MATERIALIZED")
+    return list(await session.scalars(select(hits.c.id)))
+
+
+async def _page_of(
+    session: AsyncSession, queue: Queue, conditions: Sequence[Condition], after: Cursor | None
+) -> Listing:
+    picked = _in_order(select(*_PICKED), queue, _appeal).where(*conditions, *_beyond(queue, after)).limit(PAGE_SIZE + 1)
+    found = await session.execute(_row_statement(picked, queue))
+    rows = [QueueRow(**row._mapping) for row in found]
+    if len(rows) <= PAGE_SIZE:
+        return Listing(rows, None)
+    last = rows[PAGE_SIZE - 1]
+    return Listing(rows[:PAGE_SIZE], Cursor(last.queue_at, last.id))
+
+
+async def rows_by_id(session: AsyncSession, ids: Sequence[int], actor: Actor) -> list[QueueRow]:
+    """Rows as they are now, wherever they belong; for refreshing what a browser shows."""
+    queue = Queue()
+    picked = select(*_PICKED).where(_appeal.id.in_(ids), visible_to(actor)).limit(len(ids))
+    return [QueueRow(**row._mapping) for row in await session.execute(_row_statement(picked, queue))]
+
+
+async def ids_on_tab(session: AsyncSession, queue: Queue, ids: Sequence[int], actor: Actor, now: datetime) -> list[int]:
+    """Which of these appeals belong to this list now."""
+    conditions = [*_conditions(queue, actor, now), _appeal.id.in_(ids)]
+    if queue.q:
+        conditions.append(_matches(queue.q))
+    return list(await session.scalars(select(_appeal.id).where(*conditions)))
+
+
+_PICKED = (
+    _appeal.id, _appeal.queue_at, _appeal.platform, _appeal.kind, _appeal.state, _appeal.author_name, _appeal.text,
+    _appeal.has_attachments, _appeal.is_edited, _appeal.is_talk, _appeal.is_confirmed, _appeal.severity, _appeal.topic,
+    _appeal.topic_group, _appeal.confidence,  _appeal.received_at, _appeal.closed_at,
+    _appeal.next_due_at, _appeal.department_id, _appeal.page_id, _appeal.assignee_id,
+)  # fmt: skip
+_AS_STORED = (
+    "id", "queue_at", "platform", "kind", "state", "author_name", "has_attachments", "is_edited", "is_talk",
+    "is_confirmed", "severity", "topic", "topic_group", "confidence", "received_at", "closed_at", "next_due_at",
+    "assignee_id",
+)  # fmt: skip
+
+
+def _row_statement(picked: Select[Any], queue: Queue) -> Select[Any]:
+    """Rows with the names beside them. The page is cut before the joins, so they cost no more than its rows."""
+    cut = picked.subquery("cut")
+    is_stuck = exists().where(_answer.appeal_id == cut.c.id, _answer.state.in_(STUCK))
+    statement = (
+        select(
+            *(cut.c[name] for name in _AS_STORED),
+            func.left(cut.c.text, LONGEST_EXCERPT).label("excerpt"),
+            _department.short_name.label("department_name"),
+            _page.name.label("page_name"),
+            _user.name.label("assignee_name"),
+            is_stuck.label("is_stuck"),
+        )
+        .join(Department, _department.id == cut.c.department_id)
+        .join(PublicPage, _page.id == cut.c.page_id)
+        .outerjoin(User, _user.id == cut.c.assignee_id)
+    )
+    return _in_order(statement, queue, cut.c)
+
+
+def _in_order(statement: Select[Any], queue: Queue, columns: Any) -> Select[Any]:
+    if queue.is_by_due:
+        return statement.order_by(columns.queue_at, columns.id)
+    return statement.order_by(columns.id.desc())
+
+
+def _beyond(queue: Queue, after: Cursor | None) -> list[Condition]:
+    if after is None:
+        return []
+    if queue.is_by_due:
+        return [tuple_(_appeal.queue_at, _appeal.id) > tuple_(literal(after.queue_at), literal(after.id))]
+    return [_appeal.id < after.id]
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionNames:
+    """Readable names of what the address names by key."""
+
+    page: str | None
+    department: str | None
+    territory: str | None
+
+
+async def name_conditions(session: AsyncSession, queue: Queue) -> ConditionNames:
+    """The names for the removable tokens, in one query; none when there is nothing to name."""
+    if not {"page", "department", "territory"} & set(queue.conditions()):
+        return ConditionNames(None, None, None)
+    found = await session.execute(
+        select(
+            select(_page.name).where(_page.id == queue.page).scalar_subquery(),
+            select(_department.short_name).where(_department.id == queue.department).scalar_subquery(),
+            select(_territory.name).where(_territory.code == queue.territory).scalar_subquery(),
+        )
+    )
+    return ConditionNames(*found.one())
+
+
+async def active_departments(session: AsyncSession) -> Sequence[Department]:
+    """The departments that can be given an appeal, by name."""
+    found = await session.scalars(select(Department).where(_department.is_active).order_by(_department.short_name))
+    return found.all()
+
+
+async def territories(session: AsyncSession) -> Sequence[Territory]:
+    """All territories, from the region down."""
+    return (await session.scalars(select(Territory).order_by(_territory.path))).all()
+
+
+async def pages_to_choose(session: AsyncSession) -> Sequence[PublicPage]:
+    """Pages for a list to choose from, the first by name; the rest are reached from a card."""
+    return (await session.scalars(select(PublicPage).order_by(_page.name).limit(MOST_PAGES_TO_CHOOSE))).all()

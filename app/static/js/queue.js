@@ -1,0 +1,91 @@
+// The queue and the card: live changes, the answer's counter, dialogs. Delegated from the document like app.js.
+//
+//   data-changes        the element that the stream of changes speaks to
+//   data-fresh="1,2"    appeals that belong to the list and are not shown yet
+//   data-limit          a text field whose length is counted in [data-count] of its form
+//   data-filter="id"    typing hides the choices in #id that do not hold the words
+//   data-close          closes the dialog around it
+
+const CHANGES_PAUSE_MS = 1000
+const MOST_CHANGES = 400
+const isNarrow = () => matchMedia('(max-width: 760px)').matches
+const card = () => document.getElementById('appeal')
+
+/* live: gather ids for a second, then ask once what became of them */
+const changed = new Set()
+let asking
+function remember(ids) {
+  ids.forEach(id => changed.add(id))
+  asking ??= setTimeout(ask, CHANGES_PAUSE_MS)
+}
+async function ask() {
+  asking = undefined
+  const ids = [...changed].slice(0, MOST_CHANGES)
+  changed.clear()
+  if (ids.includes(Number(card()?.dataset.appeal))) refreshCard()
+  const fresh = document.getElementById('fresh')
+  if (!fresh) return
+  const known = fresh.dataset.fresh ? fresh.dataset.fresh.split(',').map(Number) : []
+  const query = new URLSearchParams(location.search)
+  query.set('ids', [...new Set([...known, ...ids])].join())
+  query.set('shown', ids.filter(id => document.getElementById(`row-${id}`)).join())
+  await htmx.ajax('GET', `/queue/changes?${query}`, { target: fresh, swap: 'none' })
+}
+
+/* the card as it is now, without disturbing what is typed, opened or scrolled */
+async function refreshCard() {
+  const old = card()
+  if (!old?.dataset.appeal || old.querySelector('dialog[open]')) return
+  const places = ['.thread', '.appeal__side', '.appeal__body'].map(name => [name, old.querySelector(name)?.scrollTop])
+  const open = [...old.querySelectorAll('details')].map(details => details.open)
+  await htmx.ajax('GET', `/appeals/${old.dataset.appeal}?keep=true`, { target: '#appeal', swap: 'outerHTML' })
+  const details = [...card().querySelectorAll('details')]
+  if (details.length === open.length) details.forEach((one, index) => { one.open = open[index] })
+  places.forEach(([name, top]) => { if (top) card().querySelector(name).scrollTop = top })
+}
+
+/* the answer */
+function count(field) {
+  const shown = field.form?.querySelector('[data-count]')
+  if (!shown) return
+  shown.textContent = field.value.length.toLocaleString('ru')
+  const isOver = field.value.length > Number(field.dataset.limit)
+  shown.parentElement.classList.toggle('num--over', isOver)
+  field.form.querySelector('[data-send]').disabled = isOver
+}
+function filter(field) {
+  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
+  for (const choice of document.getElementById(field.dataset.filter).children) {
+    const text = choice.textContent.toLowerCase()
+    choice.hidden = !words.every(word => text.includes(word))
+  }
+}
+
+document.addEventListener('htmx:sseBeforeMessage', event => {
+  if (!event.target.closest('[data-changes]')) return
+  event.preventDefault()
+  remember(JSON.parse(event.detail.data).ids)
+})
+document.addEventListener('appeal-changed', refreshCard)
+document.addEventListener('input', event => {
+  if (event.target.matches('[data-limit]')) count(event.target)
+  if (event.target.matches('[data-filter]')) filter(event.target)
+})
+document.addEventListener('click', event => {
+  if (event.target.closest('[data-close]')) event.target.closest('dialog').close()
+  const opener = event.target.closest('dialog [data-dialog]')
+  if (opener) opener.closest('dialog').close()
+})
+// On a phone the card is a page of its own: the link is followed, not loaded into a pane that is not there.
+document.addEventListener('click', event => {
+  if (isNarrow() && event.target.closest('.row__link')) event.stopImmediatePropagation()
+}, true)
+// A stream that was lost may have missed changes: once it is back, ask for everything that is shown.
+let wasLost = false
+document.addEventListener('htmx:sseError', () => { wasLost = true })
+document.addEventListener('htmx:sseOpen', () => {
+  if (!wasLost) return
+  wasLost = false
+  remember([...document.querySelectorAll('[data-row]')].map(row => Number(row.dataset.row)))
+  remember([Number(card()?.dataset.appeal)].filter(Boolean))
+})

@@ -1,0 +1,47 @@
+"""The citizen's words with those marked that drove the topic. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from classifier.judge import Evidence
+
+STRONG_FROM = 0.6  # of the strongest word's share
+WEAK_FROM = 0.1
+
+Strength = Literal["", "weak", "strong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text with one strength."""
+
+    text: str
+    strength: Strength = ""
+
+
+def marked(text: str, evidence: Sequence[Evidence]) -> list[Piece]:
+    """The whole text in pieces; neighbouring words of one strength are one mark."""
+    strongest = max((one.weight for one in evidence), default=0.0)
+    told = [one for one in evidence if one.weight >= WEAK_FROM * strongest]
+    spans = sorted((one.start, one.end, _strength(one.weight / strongest)) for one in told)
+    pieces: list[Piece] = []
+    at = 0
+    for start, end, strength in _joined(text, spans):
+        pieces += [Piece(text[at:start]), Piece(text[start:end], strength)]
+        at = end
+    return [piece for piece in [*pieces, Piece(text[at:])] if piece.text]
+
+
+def _strength(share: float) -> Strength:
+    return "strong" if share >= STRONG_FROM else "weak"
+
+
+def _joined(text: str, spans: Sequence[tuple[int, int, Strength]]) -> list[tuple[int, int, Strength]]:
+    joined: list[tuple[int, int, Strength]] = []
+    for start, end, strength in spans:
+        if joined and joined[-1][2] == strength and not text[joined[-1][1] : start].strip():
+            joined[-1] = (joined[-1][0], end, strength)
+        else:
+            joined.append((start, end, strength))
+    return joined

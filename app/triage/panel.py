@@ -1,0 +1,108 @@
+"""What the judge says on the card: up to five topics, how sure it is, and what each would do to the department."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import formats
+from app.appeals.history import plain_label
+from app.appeals.models import Appeal
+from app.departments.models import Department
+from app.resources import Resources
+from app.triage import service
+from app.triage.marks import Piece, marked
+
+MOST_FOUND = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A topic that can be chosen, and what that does to the department."""
+
+    label: str
+    name: str
+    probability: float
+    leads_to: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPanel:
+    """The panel. `chip` compares confidence and threshold, `doubt` says honestly what the judge does not know."""
+
+    choices: tuple[Choice, ...]
+    chip: str
+    is_sure: bool
+    is_confirmed: bool
+    topic: str
+    doubt: str
+
+
+async def topic_panel(resources: Resources, session: AsyncSession, appeal: Appeal) -> TopicPanel:
+    """What the judge said of this appeal, as it was stored; only the destinations are worked out now."""
+    labels = appeal.judgement.get("labels", {})
+    guesses = labels.get("topic", [])
+    found = await service.destinations(resources, session, appeal, [guess["label"] for guess in guesses])
+    choices = tuple(_choice(guess["label"], guess["probability"], appeal, found) for guess in guesses)
+    least = resources.rule_set.tables.thresholds  # what the rules believe, so that the panel and the trace agree
+    is_sure = appeal.is_confirmed or (appeal.confidence is not None and appeal.confidence >= least.topic)
+    return TopicPanel(
+        choices=choices,
+        chip=_chip(appeal, least.topic),
+        is_sure=is_sure,
+        is_confirmed=appeal.is_confirmed,
+        topic=plain_label(appeal.topic or ""),
+        doubt="" if is_sure else _doubt(labels.get("topic_group", []), least.group),
+    )
+
+
+def _choice(label: str, probability: float, appeal: Appeal, found: Mapping[str, Department]) -> Choice:
+    return Choice(label, plain_label(label), probability, _leads_to(appeal, found[label]), label == appeal.topic)
+
+
+def _leads_to(appeal: Appeal, department: Department) -> str:
+    return "отдел тот же" if department.id == appeal.department_id else f"→ {department.short_name}"
+
+
+def _chip(appeal: Appeal, threshold: float) -> str:
+    if appeal.is_confirmed:
+        return "подтверждена"
+    if appeal.confidence is None:
+        return "модель не смотрела"
+    if appeal.confidence >= threshold:
+        return f"{formats.number(appeal.confidence, 2)} ≥ порог {formats.number(threshold, 2)}"
+    return f"{formats.number(appeal.confidence, 2)} < порог {formats.number(threshold, 2)}"
+
+
+def _doubt(groups: list[dict[str, Any]], threshold: float) -> str:
+    if not groups:
+        return "Модель ещё не читала это сообщение. Выберите тему сами."
+    name, probability = groups[0]["label"], groups[0]["probability"]
+    if probability >= threshold:
+        return f"Точную тему модель не знает. Уверена только в группе «{name}»: {formats.percent(probability)}."
+    return "Модель не знает ни темы, ни группы: слишком мало похожего. Решите сами."
+
+
+async def find_topics(resources: Resources, session: AsyncSession, appeal: Appeal, words: str) -> list[Choice]:
+    """Topics of the whole list whose name or group has all these words, with their departments."""
+    wanted = words.casefold().replace("ё", "е").split()
+    groups = resources.judge.manifest.topic_to_group
+    names = [
+        topic
+        for topic in resources.judge.manifest.labels["topic"]
+        if wanted and all(word in f"{topic} {groups.get(topic, '')}".casefold().replace("ё", "е") for word in wanted)
+    ][:MOST_FOUND]
+    found = await service.destinations(resources, session, appeal, names)
+    chances = {guess["label"]: guess["probability"] for guess in appeal.judgement.get("labels", {}).get("topic", [])}
+    return [_choice(name, chances.get(name, 0.0), appeal, found) for name in names]
+
+
+async def marked_text(resources: Resources, appeal: Appeal) -> list[Piece]:
+    """The opening message with the words that drove its topic; plain when the model does not know the topic."""
+    if appeal.topic not in resources.judge.manifest.labels["topic"]:
+        return [Piece(appeal.text)]
+    evidence = await asyncio.to_thread(resources.judge.explain, appeal.text, "topic", appeal.topic)
+    return marked(appeal.text, evidence)

@@ -1,0 +1,197 @@
+"""What the two screens of the workplace show: the list, and the card with its judgement, promise and journal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import formats
+from app.accounts.actor import RIGHTS, Actor, Right
+from app.appeals import queries, views
+from app.appeals import service as appeals
+from app.appeals.card import Card, read_card
+from app.appeals.drafts import shown_to_all
+from app.appeals.history import lines_of
+from app.appeals.models import Appeal, State
+from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
+from app.appeals.queue import ORDER_NAMES, STATE_NAMES, Cursor, Queue, Tab, tabs_for
+from app.appeals.thread import conversation
+from app.platforms import PLATFORMS
+from app.resources import Resources
+from app.sla import service as sla
+from app.triage.panel import marked_text, topic_panel
+
+# Where a public comment can be answered by a private message to its author.
+PRIVATE_ANSWERS = {"vk"}
+CONDITION_NAMES = {
+    "platform": "площадка", "page": "страница", "department": "отдел", "topic": "тема", "state": "состояние",
+    "territory": "территория",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who looks, when, and with what."""
+
+    resources: Resources
+    session: AsyncSession
+    actor: Actor
+    now: datetime
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The center's time zone."""
+        return ZoneInfo(self.resources.settings.time_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class TabView:
+    """A counted tab. `count` is empty where nothing is counted."""
+
+    name: str
+    href: str
+    count: str
+    is_current: bool
+    is_bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A condition in words, and the list without it."""
+
+    name: str
+    value: str
+    removed: str
+
+
+async def tabs(desk: Desk, queue: Queue) -> tuple[list[TabView], dict[str, int]]:
+    """The tabs, and the counts that the rail shows on its badges."""
+    counts = await queries.count_tabs(desk.session, desk.actor, desk.now)
+    seen = [
+        TabView(
+            name=name,
+            href=queue.url(tab=tab, state=None),
+            count=count_text(counts[tab]) if tab in counts else "",
+            is_current=tab is queue.tab,
+            is_bad=tab is Tab.OVERDUE and counts[tab] > 0,
+        )
+        for tab, name in tabs_for(desk.actor.role).items()
+    ]
+    return seen, {"overdue": counts[Tab.OVERDUE]}
+
+
+def count_text(count: int) -> str:
+    """«41», and «1 000+» where counting stopped."""
+    return f"{formats.number(MOST_COUNTED)}+" if count > MOST_COUNTED else formats.number(count)
+
+
+async def list_screen(desk: Desk, queue: Queue, after: Cursor | None, selected: int | None) -> dict[str, Any]:
+    """Everything of the list but the card beside it."""
+    shown, badges = await tabs(desk, queue)
+    listing = await queries.list_queue(desk.session, queue, desk.actor, desk.now, after=after)
+    elsewhere = {}
+    if queue.q and not listing.rows and queue.number is None:
+        elsewhere = await queries.count_found(desk.session, queue, desk.actor, desk.now)
+    return {
+        "queue": queue,
+        "tabs": shown,
+        "badges": badges,
+        "tokens": await tokens(desk, queue),
+        "orders": ORDER_NAMES,
+        "elsewhere": [
+            (tabs_for(desk.actor.role)[tab], queue.url(tab=tab), count_text(found))
+            for tab, found in elsewhere.items() if found
+        ],
+        **await rows_part(desk, queue, listing, selected),
+    }  # fmt: skip
+
+
+async def rows_part(desk: Desk, queue: Queue, listing: Listing, selected: int | None) -> dict[str, Any]:
+    """The rows with what follows them."""
+    return {
+        "queue": queue,
+        "rows": await row_views(desk, queue, listing.rows, selected),
+        "next": str(listing.next) if listing.next else "",
+        "found": count_text(listing.found) if listing.found is not None else "",
+    }
+
+
+async def row_views(desk: Desk, queue: Queue, rows: Sequence[QueueRow], selected: int | None) -> list[views.RowView]:
+    """The rows as they are drawn; the clocks of all of them in one query."""
+    clocks = views.nearest(await sla.open_clocks(desk.session, [row.id for row in rows])) if rows else {}
+    threshold = desk.resources.rule_set.tables.thresholds.topic
+    return [
+        views.row_view(row, clocks.get(row.id), queue, desk.now, threshold=threshold, selected=selected) for row in rows
+    ]
+
+
+async def tokens(desk: Desk, queue: Queue) -> list[Token]:
+    """The conditions that are set, as removable words."""
+    names = await queries.name_conditions(desk.session, queue)
+    return [
+        Token(CONDITION_NAMES[name], _condition_text(name, value, names), queue.without(name))
+        for name, value in queue.conditions().items()
+    ]
+
+
+def _condition_text(name: str, value: Any, names: queries.ConditionNames) -> str:
+    if name == "platform":
+        return PLATFORMS[value].name if value in PLATFORMS else str(value)
+    if name == "state":
+        return STATE_NAMES[State(value)].lower()
+    return str(getattr(names, name, None) or value)
+
+
+async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any]:
+    """Everything on the card. Raises NotFound."""
+    card = await read_card(desk.session, appeal_id, desk.actor)
+    tell_time = partial(formats.day_text, zone=desk.zone, now=desk.now)
+    appeal = card.appeal
+    panel = await topic_panel(desk.resources, desk.session, appeal)
+    author = appeal.author_name or "Житель"
+    return {
+        "card": card,
+        "appeal": appeal,
+        "author": author,
+        "queue": queue,
+        "title": views.title_of(appeal, is_sure=panel.is_sure),
+        "state_name": "Разговор" if appeal.is_open and appeal.is_talk else STATE_NAMES[State(appeal.state)],
+        "panel": panel,
+        "pieces": await marked_text(desk.resources, appeal),
+        "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time),
+        "journal": lines_of(card.history, tell_time),
+        "departments": await queries.active_departments(desk.session) if appeal.is_open else [],
+        "close_reasons": appeals.CLOSE_REASONS,
+        "others": [(other, STATE_NAMES[State(other.state)], name) for other, name in card.others],
+        "may_choose": desk.actor.role in RIGHTS[Right.ROUTE] and appeal.is_open,
+        **_promise(card, desk.now),
+        **_answering(card, appeal),
+    }
+
+
+def _promise(card: Card, now: datetime) -> dict[str, Any]:
+    """The nearest open clock as badge and picture, the closed ones in a line each."""
+    running = views.nearest(clock for clock in card.clocks if clock.closed_at is None).get(card.appeal.id or 0)
+    return {
+        "countdown": views.countdown(running, now) if running else None,
+        "clock": views.clock_view(running, now) if running else None,
+        "kept": [views.kept_promise(clock) for clock in card.clocks if clock.closed_at is not None],
+    }
+
+
+def _answering(card: Card, appeal: Appeal) -> dict[str, Any]:
+    """What the answer form may offer. A private message is always answered in private."""
+    is_comment = appeal.kind == "comment"
+    platform = PLATFORMS.get(appeal.platform)
+    return {
+        "is_comment": is_comment,
+        "can_be_private": is_comment and appeal.platform in PRIVATE_ANSWERS,
+        "limit": platform.text_limit if platform else 0,
+        "platform_name": platform.name if platform else appeal.platform,
+        "warnings": shown_to_all(card.draft) if is_comment else [],
+        "saved_at": None,
+    }
