@@ -1,8 +1,8 @@
 """Due times per second: bisection on indexed hours against a walk over every minute, interleaved.
 
 Nine working hours on the office's calendar with the Russian holidays, starts spread over three years, one in ten with
-a pause. The index is warm, as it is in a worker after its first appeal. CPU time of one thread, so that neighbours on the
-machine do not count.
+a pause. The index is warm, as it is in a worker after its first appeal. CPU time of one thread, so that neighbours
+on the machine do not count.
 """
 
 import json
