@@ -1,6 +1,6 @@
 """A small site with the login pages and one route of each kind of guard."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 import httpx
@@ -20,10 +20,12 @@ TokenDep = Annotated[Actor, Depends(require_token(Role.OPERATOR, Role.ADMIN))]
 
 
 @pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """argon2id with the smallest cost: what is tested here is who comes in, not how long guessing takes."""
     cheap = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
     monkeypatch.setattr(passwords, "_argon2", cheap)
+    passwords._hash_of_nobody.cache_clear()
+    yield
     passwords._hash_of_nobody.cache_clear()
 
 

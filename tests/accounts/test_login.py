@@ -8,7 +8,7 @@ import pytest
 from account_people import PASSWORD, People
 from sqlalchemy import text
 
-from app.accounts import service
+from app.accounts import passwords, service
 from app.accounts.pages import safe_path
 from app.db import Database
 from app.resources import Resources
@@ -101,6 +101,24 @@ async def test_a_login_that_does_not_exist_answers_word_for_word_the_same(
         unknown = await sign_in(browser, "unknown-1@city.example", "wrong")
         assert unknown.status_code == known.status_code
         assert unknown.text.replace("unknown-1@", "known@") == known.text
+
+
+@pytest.mark.parametrize("login", [LOGIN, "nobody@city.example"])
+async def test_a_login_that_does_not_exist_costs_one_check_of_a_password_too(
+    browser: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    await people()
+    checked: list[str] = []
+    verify = passwords._argon2.verify
+
+    def counted(password: str, password_hash: str) -> bool:
+        checked.append(password_hash)
+        return verify(password, password_hash)
+
+    monkeypatch.setattr(passwords._argon2, "verify", counted)
+    await sign_in(browser, login, "wrong")
+    assert len(checked) == 1
+    assert checked[0].startswith("$argon2id$")
 
 
 async def test_the_pause_ends_and_a_success_forgets_the_failures(database: Database, people: People) -> None:

@@ -24,7 +24,7 @@ def all_dependencies(dependant: Dependant) -> Iterator[object]:
 def is_guarded(route: RouteContext) -> bool:
     if route.path in DESCRIPTIONS or is_public(route.endpoint):
         return True
-    dependant = getattr(route._effective_route, "dependant", None)
+    dependant = getattr(route, "dependant", None)
     return dependant is not None and any(
         isinstance(call, Require | RequireToken) for call in all_dependencies(dependant)
     )
