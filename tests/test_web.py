@@ -28,9 +28,8 @@ from app.web import (
 from app.web.static import STATIC
 
 ROOT = STATIC.parent.parent
-TEMPLATES = sorted(
-    path.relative_to(STATIC.parent / "templates") for path in (STATIC.parent / "templates").rglob("*.html")
-)
+PAGES = STATIC.parent / "templates"
+TEMPLATES = sorted(path.relative_to(PAGES) for path in PAGES.rglob("*.html"))
 HTMX = {"HX-Request": "true"}
 
 
