@@ -108,16 +108,16 @@ class RuleSet:
 
     def _matrix_steps(self, case: Case, cells: tuple[Cell, ...]) -> list[Step]:
         winner = cells[0]
-        losers = self._would_have_been(case, winner)
+        losers = self._would_have_been(case, cells)
         losers += [self._lost_step(cell, case, why_lost(cell, winner)) for cell in cells[1 : LOST_SHOWN + 1]]
         return [self._won_step(winner, case), *losers[:LOST_SHOWN]]
 
     def _default_steps(self, case: Case) -> list[Step]:
         department = self.tables.default
         because = f"Ни одно правило не подошло, решает {self.names.department(department)}"
-        return [Step("default", DEFAULT_RULE, "won", department, because), *self._would_have_been(case, None)]
+        return [Step("default", DEFAULT_RULE, "won", department, because), *self._would_have_been(case, ())]
 
-    def _would_have_been(self, case: Case, winner: Cell | None) -> list[Step]:
+    def _would_have_been(self, case: Case, covering: tuple[Cell, ...]) -> list[Step]:
         """Where the best guess would have gone, had its label been believed: a hint for whoever checks by hand."""
         facts = case.facts
         if case.topics or (case.group and not facts.topic):
@@ -125,7 +125,7 @@ class RuleSet:
         label = self._labels.get(facts.topic) if isinstance(facts.topic, str) else None
         topics = label.path if label else (facts.topic,) if facts.topic else ()
         guess = self._cells(Case(facts, topics, label.group if label else facts.topic_group), [])
-        return [self._lost_step(cell, case, "уверенность ниже порога") for cell in guess[:1] if cell is not winner]
+        return [self._lost_step(cell, case, "уверенность ниже порога") for cell in guess[:1] if cell not in covering]
 
     def _won_step(self, cell: Cell, case: Case) -> Step:
         return self._step(cell, case, "won", "Матрица: ", "")

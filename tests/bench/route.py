@@ -82,6 +82,7 @@ def matrix(chance: random.Random) -> str:
 def exception(chance: random.Random, number: int) -> str:
     """Mostly about a topic, a page or words; one in fifty asks for nothing that an index could use."""
     shape = number % 50
+    when: dict[str, object]
     if shape == 0:
         when = {"severity_at_least": 5, "confidence_at_least": 0.99}
     elif shape < 20:

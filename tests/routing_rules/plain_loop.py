@@ -93,6 +93,10 @@ def matches(rule: ExceptionRule, seen: Seen) -> bool:
 
 
 def holds(name: str, wanted: Any, seen: Seen) -> bool:
+    return bool(compare(name, wanted, seen))
+
+
+def compare(name: str, wanted: Any, seen: Seen) -> Any:
     facts = seen.facts
     match name:
         case "platform" | "kind" | "page" | "sphere":
@@ -110,13 +114,13 @@ def holds(name: str, wanted: Any, seen: Seen) -> bool:
         case "confidence_below":
             return facts.topic_confidence < wanted
         case "words":
-            return any(is_word_in(word, wanted, seen.words) for word in seen.words) or any(
+            return any(is_one_of(word, wanted) for word in seen.words) or any(
                 f" {phrase} " in f" {' '.join(seen.words)} " for phrase in wanted.phrases
             )
     raise AssertionError(f"no condition {name}")
 
 
-def is_word_in(word: str, wanted: Any, words: list[str]) -> bool:
+def is_one_of(word: str, wanted: Any) -> bool:
     return word in wanted.exact or any(word.startswith(stem) for stem in wanted.stems)
 
 

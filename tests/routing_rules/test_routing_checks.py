@@ -156,7 +156,7 @@ def test_a_label_of_the_classifier_that_leads_nowhere_is_found() -> None:
 def test_without_a_tree_ownership_is_checked_for_cells_of_any_place() -> None:
     rules = sound(territories="", matrix=MATRIX.replace("52000000", ""))
     assert found(rules) == []
-    assert list(labels_without_owner(rules, ["Кометы"], []))[0].message.endswith("вся территория")
+    assert next(labels_without_owner(rules, ["Кометы"], [])).message.endswith("вся территория")
 
 
 def test_an_expired_exception_that_still_decides_is_found() -> None:
