@@ -1,18 +1,20 @@
 """The database: the only place where a transaction begins and ends."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import Depends, Request
-from sqlalchemy import DateTime, text
+from sqlalchemy import DateTime, Table, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlmodel import Field
+from sqlalchemy.orm import make_transient_to_detached
+from sqlmodel import Field, SQLModel
 
 from app.jobs import PENDING, Queue
 
@@ -68,6 +70,56 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
 
 # scope="function": the commit happens before the answer goes out, so a failed commit is a 5xx and not a lie.
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
+
+
+async def assign_ids(session: AsyncSession, rows: Sequence[SQLModel]) -> None:
+    """Give new rows of one table their ids now, so that others may point at them before they are written."""
+    if not rows:
+        return
+    ids = await session.scalars(
+        text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)"),
+        {"table": table_of(rows[0]).name, "count": len(rows)},
+    )
+    for row, number in zip(rows, ids, strict=True):
+        row.id = number  # type: ignore[attr-defined]
+
+
+async def flush_in_bulk(session: AsyncSession) -> None:
+    """Write what is new in this session with one statement a table, then what changed.
+
+    For batches of hundreds: rows travel as one JSON parameter, which costs a tenth of the placeholders of an ordinary
+    flush. Afterwards the objects are persistent, as after `flush`.
+    """
+    new: dict[Table, list[SQLModel]] = {}
+    for row in session.new:
+        new.setdefault(table_of(row), []).append(row)
+    for table in (table for table in SQLModel.metadata.sorted_tables if table in new):
+        rows = new[table]
+        await assign_ids(session, [row for row in rows if getattr(row, "id", 0) is None])
+        for row in rows:
+            session.expunge(row)
+        await _insert(session, table, rows)
+        for row in rows:
+            make_transient_to_detached(row)
+        session.add_all(rows)
+    await session.flush()
+
+
+def table_of(row: SQLModel) -> Table:
+    """The table of a mapped object."""
+    table: Table = type(row).__table__  # type: ignore[attr-defined]
+    return table
+
+
+async def _insert(session: AsyncSession, table: Table, rows: Sequence[SQLModel]) -> None:
+    names = [column.name for column in table.columns if column.computed is None]
+    columns = ", ".join(f'"{name}"' for name in names)
+    values = msgspec.json.encode([{name: getattr(row, name) for name in names} for row in rows]).decode()
+    statement = (
+        f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} '  # noqa: S608 (names of our own tables)
+        f'FROM jsonb_populate_recordset(NULL::"{table.name}", CAST(:rows AS jsonb))'
+    )
+    await session.execute(text(statement), {"rows": values})
 
 
 def alembic_config(url: str) -> Config:

@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan(settings, is_given=resources is not None)
     )
     app.state.settings = settings
-    app.router.routes.insert(0, webhooks.route)  # the hot path is matched first
+    app.router.routes.insert(0, webhooks.route)
     for router in (
         health.router, accounts.router, appeals.router, triage.router, appeals_api.router, reports.router,
         reports_api.router, intake.router, public_pages.router,
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         app.include_router(sandbox.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(webhooks.Shortcut)  # added last, so it is asked first
     install_error_handlers(app)
     if resources is not None:
         _attach(app, resources)

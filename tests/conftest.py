@@ -1,6 +1,7 @@
 """Fixtures: a real PostgreSQL of its own, the real model and rules, one page of a made-up body."""
 
 import json
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,12 +57,17 @@ class RecordedQueue(Queue):
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A migrated database in a server of this test process."""
-    servers = embedded.start(tmp_path_factory.mktemp("server"), needs_database=True, needs_redis=False)
-    command.upgrade(alembic_config(servers.database_url), "head")
-    yield servers.database_url
-    servers.stop()
+def postgres_url() -> Iterator[str]:
+    """A migrated database in a server of this test process.
+
+    Not under pytest's own folder: that one is closed to others at every start of pytest, and PostgreSQL, started by
+    root, runs as another user.
+    """
+    with tempfile.TemporaryDirectory(prefix="appeals-test-", ignore_cleanup_errors=True) as folder:
+        servers = embedded.start(Path(folder), needs_database=True, needs_redis=False)
+        command.upgrade(alembic_config(servers.database_url), "head")
+        yield servers.database_url
+        servers.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Integer, Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -337,13 +337,14 @@ async def start_clock(
 
 async def open_by_thread(session: AsyncSession, threads: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Appeal]:
     """The newest appeal of each thread (page id, thread key), open or not, locked against other workers."""
-    wanted = sorted(set(threads))
+    wanted = set(threads)
     if not wanted:
         return {}
-    pages, keys = [page for page, _ in wanted], [key for _, key in wanted]
+    pages = literal(sorted({page for page, _ in wanted}), ARRAY(Integer))
+    keys = literal(sorted({key for _, key in wanted}), ARRAY(Text))
     newest = (
         select(Appeal)
-        .where(Appeal.page_id.in_(pages), Appeal.thread_key.in_(keys))  # type: ignore[attr-defined]
+        .where(Appeal.page_id == any_(pages), Appeal.thread_key == any_(keys))  # type: ignore[arg-type]
         .order_by(Appeal.id)  # type: ignore[arg-type]
         .with_for_update()
     )

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import ARRAY, Integer, Text, any_, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, Message, State
+from app.db import assign_ids, flush_in_bulk
 from app.intake.changes import Change, apply
 from app.jobs import Job, enqueue
 from app.live import announce
@@ -62,15 +63,18 @@ async def take_effect(resources: Resources, session: AsyncSession, arrivals: Seq
     if not arrivals:
         return
     batch = Batch(resources, session, now)
-    touched = await _apply_all(session, arrivals)
-    citizens = [one for one in touched if not one.message.is_own]
-    await _gather_words(batch, [one for one in citizens if _has_new_words(one)])
-    await session.flush()  # messages have ids now
-    await _follow_changes(batch, [one for one in citizens if not one.is_new])
-    await _judge(batch)
-    await _recognise_own(batch, [one for one in touched if one.message.is_own and Change.CREATED in one.changes])
-    for appeal in batch.changed.values():
-        appeal.version += 1
+    with session.no_autoflush:  # everything is written at once, at the end
+        touched = await _apply_all(session, arrivals)
+        citizens = [one for one in touched if not one.message.is_own]
+        await _gather_words(batch, [one for one in citizens if _has_new_words(one)])
+        await assign_ids(session, [one.message for one in touched if one.message.id is None])
+        await assign_ids(session, batch.opened)
+        await _follow_changes(batch, [one for one in citizens if not one.is_new])
+        await _judge(batch)
+        await _recognise_own(batch, [one for one in touched if one.message.is_own and Change.CREATED in one.changes])
+        for appeal in batch.changed.values():
+            appeal.version += 1
+        await flush_in_bulk(session)
     await announce(session, [appeal.id or 0 for appeal in (*batch.opened, *batch.changed.values())])
     if any(one.message.author_name is None for one in citizens):
         enqueue(session, Job.FETCH_AUTHORS)
@@ -96,10 +100,11 @@ async def _apply_all(session: AsyncSession, arrivals: Sequence[Arrival]) -> list
 
 async def _load_messages(session: AsyncSession, arrivals: Iterable[Arrival]) -> dict[tuple[int, str], Message]:
     """The messages that are known already, locked in a fixed order."""
-    keys = sorted({(arrival.page_id, arrival.incoming.key) for arrival in arrivals})
+    pages = sorted({arrival.page_id for arrival in arrivals})
+    keys = sorted({arrival.incoming.key for arrival in arrivals})
     rows = await session.scalars(
         select(Message)
-        .where(tuple_(Message.page_id, Message.key).in_(keys))  # type: ignore[arg-type]
+        .where(Message.page_id == any_(literal(pages, ARRAY(Integer))), Message.key == any_(literal(keys, ARRAY(Text))))  # type: ignore[arg-type]
         .order_by(Message.id)  # type: ignore[arg-type]
         .with_for_update()
     )
@@ -153,6 +158,8 @@ def _open(batch: Batch, message: Message) -> Appeal:
         state=State.REVIEW,
         department_id=0,
         received_at=message.received_at,
+        judgement={},  # given, because pydantic reads the signature of a default factory every time
+        routing={},
     )
     batch.opened.append(appeal)
     return appeal
@@ -179,7 +186,6 @@ async def _judge(batch: Batch) -> None:
     before = {appeal.id: (appeal.topic, appeal.department_id) for appeal in batch.reworded.values()}
     await triage.judge_and_route(batch.resources, session, [*batch.opened, *batch.reworded.values()], now)
     session.add_all(batch.opened)
-    await session.flush()
     for appeal, message in batch.opening:
         message.appeal_id = appeal.id
         await _begin(batch, appeal, message)
@@ -263,7 +269,7 @@ def _reword(batch: Batch, appeal: Appeal, message: Message, before: str) -> None
 
 
 async def _nothing_left(session: AsyncSession, appeal_id: int) -> bool:
-    await session.flush()
+    await flush_in_bulk(session)
     left = select(Message.id).where(
         Message.appeal_id == appeal_id,  # type: ignore[arg-type]
         Message.deleted_at.is_(None),  # type: ignore[union-attr]
@@ -276,6 +282,7 @@ async def _recognise_own(batch: Batch, own: Sequence[Touched]) -> None:
     """Our answers come back as events; an own message that we did not send is a moderator's answer by hand."""
     if not own:
         return
+    await flush_in_bulk(batch.session)  # the message that is answered may have come in this very batch
     echoes = await _answers_behind(batch.session, own)
     for one in own:
         answer = next((answer for answer in echoes if _is_echo(answer, one)), None)

@@ -59,7 +59,8 @@ def start_clock(
     state = arithmetic.start(kind, policy(policy_code), calendar(calendar_code), at, severity)
     row = Clock(
         appeal_id=appeal_id, department_id=department_id, kind=kind, cycle=cycle, policy_code=state.policy_code,
-        policy_version=state.policy_version, calendar_code=calendar_code, started_at=at, span={}, is_counted=is_counted,
+        policy_version=state.policy_version, calendar_code=calendar_code, started_at=at, span={}, holes=[],
+        is_counted=is_counted,
     )  # fmt: skip
     _write(row, state)
     return row
@@ -117,6 +118,7 @@ async def open_clocks(session: AsyncSession, appeal_ids: Iterable[int]) -> Seque
 
 async def next_due_at(session: AsyncSession, appeal_id: int) -> datetime | None:
     """The earliest due time of the open clocks: the appeal's one sortable column."""
+    await session.flush()  # what was met or stopped a moment ago must not count
     return arithmetic.next_due_at(state_of(row) for row in await open_clocks(session, [appeal_id]))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from routing_rules import Decision, Facts
 LabelKind = Literal["topic_group", "topic", "agency"]
 LABEL_KINDS: tuple[LabelKind, ...] = ("topic_group", "topic", "agency")
 CERTAIN = 1.0
+STEP_FIELDS = ("layer", "rule", "outcome", "department", "because")
 
 
 async def judge_and_route(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
@@ -41,7 +42,8 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
 
 def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
     labels: dict[str, list[dict[str, Any]]] = {
-        kind: [asdict(guess) for guess in getattr(judgement, kind)] for kind in LABEL_KINDS
+        kind: [{"label": guess.label, "probability": guess.probability} for guess in getattr(judgement, kind)]
+        for kind in LABEL_KINDS
     }
     thresholds = resources.judge.manifest.thresholds
     appeal.judgement = {
@@ -70,8 +72,19 @@ def _probability(guesses: Sequence[Guess]) -> float:
 def _route(appeal: Appeal, decision: Decision, departments: Mapping[str, Department], now: datetime) -> None:
     department = departments[decision.department]
     appeal.department_id = department.id or 0
-    appeal.routing = {**asdict(decision), "at": now.isoformat()}
+    appeal.routing = _as_stored(decision, now)
     appeal.state = State.REVIEW if decision.layer == "default" else State.ROUTED
+
+
+def _as_stored(decision: Decision, now: datetime) -> dict[str, Any]:
+    return {
+        "department": decision.department,
+        "rule": decision.rule,
+        "layer": decision.layer,
+        "rule_set_version": decision.rule_set_version,
+        "steps": [{name: getattr(step, name) for name in STEP_FIELDS} for step in decision.steps],
+        "at": now.isoformat(),
+    }
 
 
 def record_judgement(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
@@ -203,7 +216,7 @@ def _remember(
             model_version=appeal.judgement.get("model_version", resources.judge.version),
             user_id=actor.user_id,
             at=now,
-        )  # fmt: skip
+        )
     )
 
 
