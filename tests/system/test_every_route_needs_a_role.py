@@ -11,6 +11,9 @@ from starlette.staticfiles import StaticFiles
 
 from app.accounts.access import Require, RequireToken, StaffDep, is_public, public, require, require_token
 from app.accounts.models import Role
+from app.main import create_app
+from app.resources import Resources
+from app.settings import Settings
 
 DESCRIPTIONS = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}  # FastAPI's own: shapes, no data
 
@@ -38,7 +41,9 @@ def open_routes(app: FastAPI) -> list[str]:
     return [f"{sorted(route.methods or [])} {route.path}" for route in contexts if not is_guarded(route)]
 
 
-def test_every_route_of_the_application_is_guarded(app: FastAPI) -> None:
+@pytest.mark.parametrize("is_demo", [False, True])
+def test_every_route_of_the_application_is_guarded(settings: Settings, resources: Resources, is_demo: bool) -> None:
+    app = create_app(settings.model_copy(update={"is_demo": is_demo}), resources)
     assert len(list(iter_route_contexts(app.routes))) > 10
     assert open_routes(app) == []
 
