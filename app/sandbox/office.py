@@ -40,7 +40,7 @@ class Office:
     def plan(self, written: Written) -> None:
         """What becomes of this story. Times are counted in working minutes."""
         story, at, now = written.story, written.at, self.stage.now
-        person = self.people[written.number % len(self.people)]
+        person = self.people[written.appeal_id % len(self.people)]
         calendar = sla.calendar(sla.OFFICE)
         if story.taken:
             self.stage.plan(at + (now - at) * TAKEN_AFTER_SHARE, partial(self._take, written, person))

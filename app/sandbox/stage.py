@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
@@ -39,13 +40,17 @@ class DemoPage:
     credentials: Credentials
 
 
+def _noon(day: datetime, zone: str) -> datetime:
+    return day.astimezone(ZoneInfo(zone)).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
 class Stage:
     """Deeds in the order of their moments; each may plan later ones."""
 
     def __init__(self, resources: Resources, pages: Mapping[str, DemoPage], now: datetime) -> None:
         self.now = now
         self.pages = pages
-        self._moment = now - timedelta(days=FOUNDED_DAYS_AGO)
+        self._moment = _noon(now - timedelta(days=FOUNDED_DAYS_AGO), resources.settings.time_zone)
         self._delivered: list[tuple[datetime, bytes]] = []
         self._plan: list[tuple[datetime, int, Deed]] = []
         self._count = itertools.count()
