@@ -114,7 +114,7 @@ def _no_appeal(appeal_id: int) -> NotFound:
     status_code=201,
     tags=["Обращения"],
     summary="Ответить жителю",
-    responses=refusals(404, 409),
+    responses=refusals(400, 404, 409),
 )
 async def write_answer(
     session: SessionDep, actor: TokenDep, appeal_id: IdPath, body: NewAnswer, response: Response
@@ -132,7 +132,7 @@ async def write_answer(
     "/appeals/{appeal_id}/routing",
     tags=["Обращения"],
     summary="Передать другому отделу",
-    responses=refusals(404, 409),
+    responses=refusals(400, 404, 409),
 )
 async def hand_over(session: SessionDep, actor: TokenDep, appeal_id: IdPath, body: NewRouting) -> AppealItem:
     """Отдел меняется, срок остаётся прежним."""
@@ -148,7 +148,7 @@ async def hand_over(session: SessionDep, actor: TokenDep, appeal_id: IdPath, bod
     "/appeals/{appeal_id}/closure",
     tags=["Обращения"],
     summary="Закрыть без ответа",
-    responses=refusals(404, 409),
+    responses=refusals(400, 404, 409),
 )
 async def close_appeal(session: SessionDep, actor: TokenDep, appeal_id: IdPath, body: NewClosure) -> AppealItem:
     """Спам, повторы и сообщения, не ждущие ответа, выходят из показателей."""

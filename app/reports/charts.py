@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil
+from math import ceil, sqrt
 
 LEFT, RIGHT, TOP, BOTTOM = 36.0, 676.0, 14.0, 206.0
 MOST_DATES = 6
@@ -208,5 +208,5 @@ class Heat:
 
 
 def heat_level(count: int, largest: int) -> int:
-    """How dark a cell is: nothing is 0, the largest 5."""
-    return ceil(count / largest * _HEAT_LEVELS) if count else 0
+    """How dark a cell is: nothing is 0, the largest 5; by the root, for counts differ by orders of magnitude."""
+    return ceil(sqrt(count / largest) * _HEAT_LEVELS) if count else 0

@@ -31,6 +31,7 @@ def view(report: SlaReport, settings: Settings) -> Mapping[str, Any]:
         "tiles": tiles(report, norm),
         "chart": _chart(report, norm),
         "bars": _bars(report),
+        "more_bars": max(0, len(_settled(report)) - MOST_BARS),
         "heat": heat(report),
         "rating": rating(report),
         "least_rated": LEAST_RATED,
@@ -66,18 +67,23 @@ def _chart(report: SlaReport, norm: float | None) -> charts.LineChart | None:
     )
 
 
+def _settled(report: SlaReport) -> list[DepartmentLine]:
+    return [line for line in report.departments if line.figures.settled]
+
+
 def _bars(report: SlaReport) -> tuple[charts.Bar, ...]:
-    """The departments with most settled promises; what does not fit is added up."""
-    settled = [line for line in report.departments if line.figures.settled]
-    first, rest = settled[:MOST_BARS], settled[MOST_BARS:]
-    rows = [
-        (line.short_name, line.figures.met, line.figures.breached, _of_department(report.question, line, "breached"))
-        for line in first
-    ]
-    if rest:
-        met, late = (sum(getattr(line.figures, name) for line in rest) for name in ("met", "breached"))
-        rows.append((f"Остальные {len(rest)}", met, late, ""))
-    return charts.bars(rows)
+    """The departments with most settled promises. What does not fit is in the table: added up it would dwarf them."""
+    return charts.bars(
+        [
+            (
+                line.short_name,
+                line.figures.met,
+                line.figures.breached,
+                _of_department(report.question, line, "breached"),
+            )
+            for line in _settled(report)[:MOST_BARS]
+        ]
+    )
 
 
 def _of_department(question: Question, line: DepartmentLine, outcome: str) -> str:
@@ -149,6 +155,11 @@ class Rating:
 
     axis_from: int
     lines: tuple[RatingLine, ...]
+
+    @property
+    def has_places(self) -> bool:
+        """Whether anybody can be compared."""
+        return any(line.place for line in self.lines)
 
 
 AXIS_WIDTH = 150.0

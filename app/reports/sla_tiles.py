@@ -105,7 +105,9 @@ def tiles(report: SlaReport, norm: float | None) -> list[Tile]:
 
 
 def _share(figures: Figures) -> str:
-    return "—" if figures.compliance is None else number(figures.compliance * 100, 1)
+    if figures.compliance is None:
+        return "—"
+    return number(figures.compliance * 100, 0 if figures.compliance in {0.0, 1.0} else 1)
 
 
 def _growth(current: int, before: int) -> Change | None:
