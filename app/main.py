@@ -2,10 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
 from app import db, health
 from app.accounts import pages as accounts
@@ -20,9 +18,8 @@ from app.resources import Resources, open_resources
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
 from app.triage import pages as triage
-from app.web import SecurityHeaders, install_error_handlers
+from app.web import SecurityHeaders, install_error_handlers, mount_static
 
-STATIC = Path(__file__).parent / "static"
 TITLE = "Маршрутизация обращений"
 DESCRIPTION = "Комментарии и сообщения жителей в соцсетях: приём, тема, ответственный, срок, ответ."
 
@@ -31,7 +28,12 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     """The whole web application. Tests hand in resources of their own; otherwise the lifespan opens them."""
     settings = settings or get_settings()
     app = FastAPI(
-        title=TITLE, description=DESCRIPTION, version="1", lifespan=_lifespan(settings, is_given=resources is not None)
+        title=TITLE,
+        description=DESCRIPTION,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(settings, is_given=resources is not None),
     )
     app.state.settings = settings
     app.router.routes.insert(0, webhooks.route)
@@ -42,8 +44,8 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         app.include_router(router)
     if settings.is_demo:
         app.include_router(sandbox.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(SecurityHeaders)
+    mount_static(app)
+    app.add_middleware(SecurityHeaders, is_https=settings.is_cookie_secure)
     app.add_middleware(webhooks.Shortcut)  # added last, so it is asked first
     install_error_handlers(app)
     if resources is not None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 from arq import cron
-from arq.connections import create_pool
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
@@ -101,7 +100,7 @@ def build_worker(settings: Settings) -> Worker:
         await stack.aclose()
 
     return Worker(
-        functions=[func(run, name=job.value, max_tries=1) for job, run in jobs.items()],  # type: ignore[arg-type]
+        functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],  # type: ignore[arg-type]
         cron_jobs=[
             # Nudges may be lost with Redis; these find what is due all the same.
             cron(_named(jobs[Job.DRAIN_INBOX]), name="cron_drain", second=EVERY_SECONDS, run_at_startup=True),
