@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
 
 from app import db, health
 from app.accounts import pages as accounts
+from app.accounts.access import StaffDep
 from app.appeals import api as appeals_api
 from app.appeals import pages as appeals
 from app.intake import pages as intake
@@ -44,6 +46,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         app.include_router(router)
     if settings.is_demo:
         app.include_router(sandbox.router)
+    app.add_api_route("/", home, include_in_schema=False)
     mount_static(app)
     app.add_middleware(SecurityHeaders, is_https=settings.is_cookie_secure)
     app.add_middleware(webhooks.Shortcut)  # added last, so it is asked first
@@ -51,6 +54,11 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     if resources is not None:
         _attach(app, resources)
     return app
+
+
+async def home(actor: StaffDep) -> RedirectResponse:
+    """The queue is where everybody begins."""
+    return RedirectResponse("/queue", 303)
 
 
 def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
