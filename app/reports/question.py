@@ -50,6 +50,15 @@ class Period:
             return "day"
         return "week" if self.days <= _LONGEST_WEEK_STEP else "month"
 
+    def bounds(self) -> tuple[str, str]:
+        """The period as an address names it: days where it is made of whole days, moments otherwise."""
+        if (self.start, self.end) == (
+            _midnight(self.first_day, self.zone),
+            _midnight(self.last_day + timedelta(days=1), self.zone),
+        ):
+            return self.first_day.isoformat(), self.last_day.isoformat()
+        return f"{self.start:%Y-%m-%dT%H:%M:%SZ}", f"{self.end:%Y-%m-%dT%H:%M:%SZ}"
+
     def previous(self) -> "Period":
         """The period of equal length that ends where this one begins."""
         return replace(self, start=self.start - (self.end - self.start), end=self.start)
@@ -101,9 +110,10 @@ class Question:
 
     def query(self, **changes: Any) -> str:
         """The query string of this question, or of one that differs from it; empty values are left out."""
+        first, last = self.period.bounds()
         values = {
-            "from": self.period.first_day,
-            "to": self.period.last_day,
+            "from": first,
+            "to": last,
             "kind": self.kind if self.kind != "first_answer" else None,
             "department": self.department,
             "platform": self.platform,
