@@ -131,9 +131,9 @@ async def show_card(
     context = await screens.card_screen(desk, appeal_id, queue)
     rows = await queries.rows_by_id(session, [appeal_id], actor) if list_query is not None else []
     row_views = await screens.row_views(desk, queue, rows, appeal_id)
-    return render(
-        request, "appeals/_card_and_row.html", keep=keep, row_views=row_views, is_page=list_query is None, **context
-    )
+    version = {"X-Appeal-Version": str(context["appeal"].version)}  # lets a browser leave a card that has not changed
+    context |= {"keep": keep, "row_views": row_views, "is_page": list_query is None}
+    return render(request, "appeals/_card_and_row.html", headers=version, **context)
 
 
 def _list_beside(request: Request) -> dict[str, str] | None:

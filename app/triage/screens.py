@@ -16,7 +16,7 @@ from app.appeals import service as appeals
 from app.appeals.card import Card, read_card
 from app.appeals.drafts import shown_to_all
 from app.appeals.history import lines_of
-from app.appeals.models import Appeal, State
+from app.appeals.models import AnswerState, Appeal, State
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
 from app.appeals.queue import ORDER_NAMES, STATE_NAMES, Cursor, Queue, Tab, tabs_for
 from app.appeals.thread import conversation
@@ -193,5 +193,5 @@ def _answering(card: Card, appeal: Appeal) -> dict[str, Any]:
         "limit": platform.text_limit if platform else 0,
         "platform_name": platform.name if platform else appeal.platform,
         "warnings": shown_to_all(card.draft) if is_comment else [],
-        "saved_at": None,
+        "is_sending": any(one.state in (AnswerState.PENDING, AnswerState.SENDING) for one in card.answers),
     }

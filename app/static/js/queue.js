@@ -33,12 +33,21 @@ async function ask() {
 }
 
 /* the card as it is now, without disturbing what is typed, opened or scrolled */
+let isStale = false
 async function refreshCard() {
   const old = card()
-  if (!old?.dataset.appeal || old.querySelector('dialog[open]')) return
+  if (!old?.dataset.appeal) return
+  const headers = { 'HX-Request': 'true', 'HX-Current-URL': location.href }
+  const answer = await fetch(`/appeals/${old.dataset.appeal}?keep=true`, { headers })
+  const html = await answer.text()
+  if (!answer.ok || card() !== old || answer.headers.get('X-Appeal-Version') === old.dataset.version) return
+  isStale = Boolean(old.querySelector('dialog[open]'))
+  if (!isStale) replace(old, html)
+}
+function replace(old, html) {
   const places = ['.thread', '.appeal__side', '.appeal__body'].map(name => [name, old.querySelector(name)?.scrollTop])
   const open = [...old.querySelectorAll('details')].map(details => details.open)
-  await htmx.ajax('GET', `/appeals/${old.dataset.appeal}?keep=true`, { target: '#appeal', swap: 'outerHTML' })
+  htmx.swap('#appeal', html, { swapStyle: 'outerHTML', swapDelay: 0, settleDelay: 0 })
   const details = [...card().querySelectorAll('details')]
   if (details.length === open.length) details.forEach((one, index) => { one.open = open[index] })
   places.forEach(([name, top]) => { if (top) card().querySelector(name).scrollTop = top })
@@ -51,7 +60,8 @@ function count(field) {
   shown.textContent = field.value.length.toLocaleString('ru')
   const isOver = field.value.length > Number(field.dataset.limit)
   shown.parentElement.classList.toggle('num--over', isOver)
-  field.form.querySelector('[data-send]').disabled = isOver
+  const send = field.form.querySelector('[data-send]')
+  send.disabled = isOver || 'sending' in send.dataset
 }
 function filter(field) {
   const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
@@ -67,6 +77,7 @@ document.addEventListener('htmx:sseBeforeMessage', event => {
   remember(JSON.parse(event.detail.data).ids)
 })
 document.addEventListener('appeal-changed', refreshCard)
+document.addEventListener('close', () => isStale && refreshCard(), true)
 document.addEventListener('input', event => {
   if (event.target.matches('[data-limit]')) count(event.target)
   if (event.target.matches('[data-filter]')) filter(event.target)
@@ -88,4 +99,9 @@ document.addEventListener('htmx:sseOpen', () => {
   wasLost = false
   remember([...document.querySelectorAll('[data-row]')].map(row => Number(row.dataset.row)))
   remember([Number(card()?.dataset.appeal)].filter(Boolean))
+})
+// What was just done stands at the end of the conversation.
+document.addEventListener('htmx:afterSwap', event => {
+  const thread = card()?.querySelector('.thread')
+  if (thread && event.detail.target?.id === 'appeal' && event.detail.requestConfig?.verb === 'post') thread.scrollTop = thread.scrollHeight
 })
