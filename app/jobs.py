@@ -19,6 +19,7 @@ NUDGES = Counter("appeals_nudges_total", "Nudges to the worker", ["job", "outcom
 PENDING = "jobs_after_commit"
 NUDGE_PAUSE_SECONDS = 0.02
 AWAY_PAUSE_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
 
 
 class Job(StrEnum):
@@ -27,6 +28,7 @@ class Job(StrEnum):
     DRAIN_INBOX = "drain_inbox"
     DELIVER_ANSWERS = "deliver_answers"
     FETCH_AUTHORS = "fetch_authors"
+    FETCH_TEXTS = "fetch_texts"
 
 
 def enqueue(session: AsyncSession, job: Job) -> None:
@@ -101,11 +103,9 @@ class Queue:
         return self._redis
 
     async def close(self) -> None:
-        """Send what waits and give the connections back."""
-        if self._waiting and self._sender is not None:
-            for job in self._waiting.copy():
-                await self._push(job)
+        """Send what waits, if that takes no longer than a moment, and give the connections back."""
         if self._sender is not None:
+            await asyncio.wait({self._sender}, timeout=CLOSE_SECONDS)
             self._sender.cancel()
         if self._redis is not None:
             await self._redis.aclose()

@@ -5,13 +5,14 @@ nudge that comes meanwhile makes it run once more.
 """
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from arq import cron
+from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
@@ -19,6 +20,8 @@ from app.accounts.service import purge_expired_sessions
 from app.appeals.authors import fetch_authors
 from app.appeals.breaches import mark_breaches
 from app.appeals.delivery import deliver_batch
+from app.db import require_current_schema
+from app.intake.cropped import fetch_texts
 from app.intake.service import drain_batch, forget_payloads
 from app.jobs import Job, dump, load, redis_settings
 from app.resources import Resources, open_resources
@@ -74,6 +77,12 @@ async def name_authors(resources: Resources) -> int:
     return 0
 
 
+async def complete_texts(resources: Resources) -> int:
+    """One round of asking for texts that arrived cut."""
+    await fetch_texts(resources, utc_now())
+    return 0
+
+
 async def sweep(resources: Resources) -> int:
     """Mark the clocks that have run out."""
     return await mark_breaches(resources, utc_now())
@@ -88,31 +97,30 @@ async def tidy(resources: Resources) -> int:
     return 0
 
 
-def build_worker(settings: Settings) -> Worker:
-    """An arq worker with every job and cron of the service."""
-    jobs = {Job.DRAIN_INBOX: Solo(drain), Job.DELIVER_ANSWERS: Solo(deliver), Job.FETCH_AUTHORS: Solo(name_authors)}
-    stack = AsyncExitStack()
-
-    async def start(context: dict[str, Any]) -> None:
-        context["resources"] = await stack.enter_async_context(open_resources(settings))
-
-    async def stop(context: dict[str, Any]) -> None:
-        await stack.aclose()
-
+def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
+    """An arq worker with every job and cron of the service; with `is_burst` it ends when nothing is queued."""
+    jobs = {
+        Job.DRAIN_INBOX: Solo(drain),
+        Job.DELIVER_ANSWERS: Solo(deliver),
+        Job.FETCH_AUTHORS: Solo(name_authors),
+        Job.FETCH_TEXTS: Solo(complete_texts),
+    }
     return Worker(
-        functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],  # type: ignore[arg-type]
+        functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
         cron_jobs=[
             # Nudges may be lost with Redis; these find what is due all the same.
             cron(_named(jobs[Job.DRAIN_INBOX]), name="cron_drain", second=EVERY_SECONDS, run_at_startup=True),
             cron(_named(jobs[Job.DELIVER_ANSWERS]), name="cron_deliver", second={5, 25, 45}, run_at_startup=True),
             cron(_named(Solo(sweep)), name="cron_breaches", second={15, 45}, run_at_startup=True),
             cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
+            cron(_named(jobs[Job.FETCH_TEXTS]), name="cron_texts", second={55}),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
         ],
-        redis_settings=redis_settings(settings.redis_url),
-        on_startup=start,
-        on_shutdown=stop,
-        max_jobs=settings.worker_max_jobs,
+        redis_settings=redis_settings(resources.settings.redis_url),
+        ctx={"resources": resources},
+        handle_signals=False,  # run_worker listens itself, also while Redis is away
+        burst=is_burst,
+        max_jobs=resources.settings.worker_max_jobs,
         poll_delay=POLL_SECONDS,
         keep_result=0,  # a kept result would refuse the next nudge
         job_serializer=dump,
@@ -122,23 +130,48 @@ def build_worker(settings: Settings) -> Worker:
     )
 
 
-def _named(job: Solo) -> Callable[[dict[str, Any]], Awaitable[int]]:
+def _named(job: Solo) -> WorkerCoroutine:
     """arq wants a coroutine function, not a callable object."""
 
-    async def run(context: dict[str, Any]) -> int:
-        return await job(context)
+    async def run(ctx: dict[Any, Any], *arguments: Any, **options: Any) -> int:
+        return await job(ctx)
 
     return run
 
 
 async def run_worker(settings: Settings) -> None:
-    """Work until told to stop; wait for Redis when it goes away."""
-    while True:
-        worker = build_worker(settings)
+    """Work until SIGINT or SIGTERM; wait for Redis when it goes away.
+
+    Raises SchemaIsStale and what `open_resources` raises.
+    """
+    _end_with_signals(asyncio.current_task())
+    async with open_resources(settings) as resources:
+        await require_current_schema(resources.database.engine, settings.database_url)
         try:
-            await worker.async_run()
-            return
-        except (RedisError, OSError) as error:
-            log.warning("redis_away", error=type(error).__name__)
-            await worker.close()
-            await asyncio.sleep(RECONNECT_SECONDS)
+            while True:
+                await _work(build_worker(resources))
+                await asyncio.sleep(RECONNECT_SECONDS)
+        except asyncio.CancelledError:
+            log.info("worker_stopped")
+
+
+def _end_with_signals(task: asyncio.Task[Any] | None) -> None:
+    assert task is not None  # noqa: S101  a coroutine runs in a task
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+async def _work(worker: Worker) -> None:
+    try:
+        await worker.async_run()
+    except (RedisError, OSError) as error:
+        log.warning("redis_away", error=type(error).__name__)
+    finally:
+        await _close(worker)
+
+
+async def _close(worker: Worker) -> None:
+    try:
+        await worker.close()
+    except (RedisError, OSError):  # nobody is there to say goodbye to
+        await worker.pool.aclose(close_connection_pool=True)

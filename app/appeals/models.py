@@ -38,7 +38,7 @@ class Appeal(SQLModel, table=True):
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
     """
 
-    __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}  # noqa: RUF012
+    __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}
     __table_args__ = (
         Column("is_open", Boolean, Computed(f"state IN ({_OPEN_SQL})", persisted=True)),
         Column("queue_at", DateTime(timezone=True), Computed(_QUEUE_AT_SQL, persisted=True)),
@@ -48,6 +48,7 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
+        Index("ix_appeal_nameless", "id", postgresql_where=text("author_name IS NULL")),
         Index("ix_appeal_search", "search", postgresql_using="gin"),
         Index("ix_appeal_page", "page_id", "id"),
         Index("ix_appeal_topic", "topic", "id"),
@@ -110,6 +111,7 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("page_id", "key"),
         Index("ix_message_external", "platform", "external_id"),
+        Index("ix_message_cropped", "id", postgresql_where=text("is_cropped")),
     )
 
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)

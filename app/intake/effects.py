@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ARRAY, Integer, Text, any_, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, Message, State
@@ -19,7 +20,8 @@ from app.resources import Resources
 from app.sla import service as sla
 from app.triage import service as triage
 
-LONGEST_SEARCH_TEXT = 20_000
+UNHEARD = (AnswerState.PENDING, AnswerState.SENDING, AnswerState.UNKNOWN)
+LONGEST_SEARCH_TEXT = 20_000  # characters; PostgreSQL refuses a search vector of more than a megabyte
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ async def take_effect(resources: Resources, session: AsyncSession, arrivals: Seq
     await announce(session, [appeal.id or 0 for appeal in (*batch.opened, *batch.changed.values())])
     if any(one.message.author_name is None for one in citizens):
         enqueue(session, Job.FETCH_AUTHORS)
+    if any(one.message.is_cropped for one in citizens):
+        enqueue(session, Job.FETCH_TEXTS)
 
 
 async def _apply_all(session: AsyncSession, arrivals: Sequence[Arrival]) -> list[Touched]:
@@ -104,8 +108,11 @@ async def _load_messages(session: AsyncSession, arrivals: Iterable[Arrival]) -> 
     keys = sorted({arrival.incoming.key for arrival in arrivals})
     rows = await session.scalars(
         select(Message)
-        .where(Message.page_id == any_(literal(pages, ARRAY(Integer))), Message.key == any_(literal(keys, ARRAY(Text))))  # type: ignore[arg-type]
-        .order_by(Message.id)  # type: ignore[arg-type]
+        .where(
+            col(Message.page_id) == any_(literal(pages, ARRAY(Integer))),
+            col(Message.key) == any_(literal(keys, ARRAY(Text))),
+        )
+        .order_by(col(Message.id))
         .with_for_update()
     )
     return {(message.page_id, message.key): message for message in rows}
@@ -151,7 +158,7 @@ def _open(batch: Batch, message: Message) -> Appeal:
         external_id=message.external_id,
         post_external_id=message.post_external_id,
         text=message.text,
-        search_text=message.text,
+        search_text=message.text[:LONGEST_SEARCH_TEXT],
         source_url=message.source_url,
         has_attachments=bool(message.attachments),
         is_edited=message.edited_at is not None,
@@ -171,30 +178,26 @@ def _append(batch: Batch, appeal: Appeal, message: Message) -> None:
     batch.appended.append((appeal, message))
     if appeal.id is not None:
         batch.changed[appeal.id] = appeal
-        if _is_undecided(appeal):
+        if is_undecided(appeal):
             batch.reworded[appeal.id] = appeal
 
 
-def _is_undecided(appeal: Appeal) -> bool:
+def is_undecided(appeal: Appeal) -> bool:
     """Nobody has said anything to the labels and nobody works on it: the judge may think again."""
     return appeal.state in (State.REVIEW, State.ROUTED) and not appeal.is_confirmed and appeal.transfer_count == 0
 
 
 async def _judge(batch: Batch) -> None:
-    """One prediction for new and reworded appeals, then their ids, clocks and history."""
+    """One prediction for the new appeals, with their clocks and history; one for those whose words changed."""
     session, now = batch.session, batch.now
-    before = {appeal.id: (appeal.topic, appeal.department_id) for appeal in batch.reworded.values()}
-    await triage.judge_and_route(batch.resources, session, [*batch.opened, *batch.reworded.values()], now)
+    await triage.judge_and_route(batch.resources, session, batch.opened, now)
     session.add_all(batch.opened)
     for appeal, message in batch.opening:
         message.appeal_id = appeal.id
         await _begin(batch, appeal, message)
     for appeal, message in batch.appended:
         await _continue(batch, appeal, message)
-    for appeal in batch.reworded.values():
-        if before[appeal.id] != (appeal.topic, appeal.department_id):
-            await appeals.place(session, appeal, appeal.department_id)
-            triage.record_judgement(session, appeal, now)
+    await triage.judge_again(batch.resources, session, list(batch.reworded.values()), now)
 
 
 async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:
@@ -231,7 +234,7 @@ async def _follow_changes(batch: Batch, touched: Sequence[Touched]) -> None:
     if not held:
         return
     rows = await batch.session.scalars(
-        select(Appeal).where(Appeal.id.in_(held)).order_by(Appeal.id).with_for_update()  # type: ignore[union-attr, arg-type]
+        select(Appeal).where(col(Appeal.id).in_(held)).order_by(col(Appeal.id)).with_for_update()
     )
     by_id = {appeal.id: appeal for appeal in rows}
     for one in touched:
@@ -246,34 +249,46 @@ async def _follow(batch: Batch, appeal: Appeal, one: Touched) -> None:
         appeals.record(
             session, appeal_id, "edited", appeals.SYSTEM, one.received_at, message_id=message.id, before=one.before
         )
-        _reword(batch, appeal, message, one.before or "")
+        reword(appeal, message, one.before or "")
+        appeal.is_edited = True
+        if is_undecided(appeal):
+            batch.reworded[appeal_id] = appeal
     if Change.DELETED in one.changes and message.deleted_at is not None:
         appeals.record(session, appeal_id, "deleted", appeals.SYSTEM, one.received_at, message_id=message.id)
         if appeal.is_open and await _nothing_left(session, appeal_id):
             await appeals.finish(session, appeal, State.CLOSED, "deleted", appeals.SYSTEM, batch.now)
     if Change.RESTORED in one.changes and message.deleted_at is None:
         appeals.record(session, appeal_id, "restored", appeals.SYSTEM, one.received_at, message_id=message.id)
-        if appeal.close_reason == "deleted":
+        if appeal.close_reason == "deleted" and not await _has_successor(batch, appeal):
             await appeals.revive(session, appeal)
     batch.changed[appeal_id] = appeal
 
 
-def _reword(batch: Batch, appeal: Appeal, message: Message, before: str) -> None:
-    appeal.is_edited = True
-    appeal.search_text = appeal.search_text.replace(before, message.text, 1) if before else message.text
+async def _has_successor(batch: Batch, appeal: Appeal) -> bool:
+    """The author wrote again while his message was deleted: a thread has one open appeal, and that is the newer one."""
+    if any(_thread_of(one) == _thread_of(appeal) for one in batch.opened):
+        return True
+    found = await appeals.open_by_thread(batch.session, [_thread_of(appeal)])
+    return found[_thread_of(appeal)].id != appeal.id
+
+
+def _thread_of(appeal: Appeal) -> tuple[int, str]:
+    return appeal.page_id, appeal.thread_key
+
+
+def reword(appeal: Appeal, message: Message, before: str) -> None:
+    """Put a message's present words where its former ones stood in the appeal."""
+    reworded = appeal.search_text.replace(before, message.text, 1) if before else message.text
+    appeal.search_text = reworded[:LONGEST_SEARCH_TEXT]
     if message.external_id == appeal.external_id:
         appeal.text = message.text
         appeal.has_attachments = bool(message.attachments)
-    if _is_undecided(appeal):
-        batch.reworded[appeal.id or 0] = appeal
 
 
 async def _nothing_left(session: AsyncSession, appeal_id: int) -> bool:
     await flush_in_bulk(session)
-    left = select(Message.id).where(
-        Message.appeal_id == appeal_id,  # type: ignore[arg-type]
-        Message.deleted_at.is_(None),  # type: ignore[union-attr]
-        Message.is_own.is_(False),  # type: ignore[attr-defined]
+    left = select(col(Message.id)).where(
+        col(Message.appeal_id) == appeal_id, col(Message.deleted_at).is_(None), col(Message.is_own).is_(False)
     )
     return await session.scalar(left.limit(1)) is None
 
@@ -285,8 +300,9 @@ async def _recognise_own(batch: Batch, own: Sequence[Touched]) -> None:
     await flush_in_bulk(batch.session)  # the message that is answered may have come in this very batch
     echoes = await _answers_behind(batch.session, own)
     for one in own:
-        answer = next((answer for answer in echoes if _is_echo(answer, one)), None)
-        if answer is not None:
+        candidates = [answer for answer in echoes if _is_echo(answer, one)]
+        if candidates:
+            answer = min(candidates, key=lambda answer: _is_under_another(answer, one.message))
             one.message.appeal_id = answer.appeal_id
             answer.echo_key = answer.echo_key or one.message.key
             echoes.remove(answer)
@@ -298,10 +314,13 @@ async def _answers_behind(session: AsyncSession, own: Sequence[Touched]) -> list
     pages = {one.message.page_id for one in own}
     rows = await session.scalars(
         select(Answer).where(
-            Answer.page_id.in_(pages),  # type: ignore[attr-defined]
+            col(Answer.page_id).in_(pages),
             or_(
-                Answer.echo_key.in_([one.message.key for one in own]),  # type: ignore[union-attr]
-                (Answer.state == AnswerState.SENDING) & Answer.text.in_([one.message.text for one in own]),  # type: ignore[arg-type, attr-defined]
+                col(Answer.echo_key).in_([one.message.key for one in own]),
+                # Tried, and the platform's own word is not heard yet: it may have taken the answer all the same.
+                (col(Answer.attempts) > 0)
+                & col(Answer.state).in_(UNHEARD)
+                & col(Answer.text).in_([one.message.text for one in own]),
             ),
         )
     )
@@ -318,6 +337,11 @@ def _is_echo(answer: Answer, one: Touched) -> bool:
     if idempotency_key is not None:
         return idempotency_key == PLATFORMS[message.platform].echoed_idempotency_key(answer.idempotency_key)
     return answer.text == message.text
+
+
+def _is_under_another(answer: Answer, message: Message) -> bool:
+    """The same words may be on their way to two citizens."""
+    return answer.reply_to_external_id != message.reply_to_external_id
 
 
 async def _answered_by_hand(batch: Batch, message: Message) -> None:
@@ -343,12 +367,12 @@ async def _appeal_answered_by(session: AsyncSession, message: Message) -> Appeal
         return None
     return await session.scalar(
         select(Appeal)
-        .join(Message, Message.appeal_id == Appeal.id)  # type: ignore[arg-type]
+        .join(Message, col(Message.appeal_id) == col(Appeal.id))
         .where(
-            Message.page_id == message.page_id,  # type: ignore[arg-type]
-            Message.place == message.place,  # type: ignore[arg-type]
-            Message.external_id == message.reply_to_external_id,  # type: ignore[arg-type]
-            Message.is_own.is_(False),  # type: ignore[attr-defined]
+            col(Message.page_id) == message.page_id,
+            col(Message.place) == message.place,
+            col(Message.external_id) == message.reply_to_external_id,
+            col(Message.is_own).is_(False),
         )
         .with_for_update(of=Appeal)
     )

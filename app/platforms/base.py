@@ -209,3 +209,9 @@ class Platform(Protocol):
     ) -> dict[str, str]:
         """Names by author id, for those the platform tells. Raises SendFailed."""
         ...
+
+    async def full_text(
+        self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, message_key: str
+    ) -> str | None:
+        """The whole text of a message that arrived cut (`is_cropped`); None if it is gone. Raises SendFailed."""
+        ...

@@ -79,6 +79,13 @@ class VK:
         """See Platform."""
         return await vk_api.names(client, api_url, credentials, external_ids)
 
+    async def full_text(
+        self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, message_key: str
+    ) -> str | None:
+        """See Platform. VK cuts private messages only."""
+        _, peer_id, conversation_message_id = message_key.split(":")
+        return await vk_api.fetch_full_text(client, api_url, credentials, peer_id, conversation_message_id)
+
 
 def _envelope(body: bytes) -> _Envelope:
     try:

@@ -5,9 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
+import structlog
+from prometheus_client import Counter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.appeals import service as appeals
@@ -24,6 +28,8 @@ from routing_rules import Decision, Facts
 LabelKind = Literal["topic_group", "topic", "agency"]
 LABEL_KINDS: tuple[LabelKind, ...] = ("topic_group", "topic", "agency")
 CERTAIN = 1.0
+FAILED_RULES = Counter("appeals_rules_failed_total", "Routing rules that failed and were skipped", ["rule"])
+log = structlog.get_logger()
 STEP_FIELDS = ("layer", "rule", "outcome", "department", "because")
 
 
@@ -36,8 +42,20 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
     departments = await departments_by_code(session)
     for appeal, judgement in zip(batch, judgements, strict=True):
         _label(resources, appeal, judgement)
-        decision = resources.rule_set.decide(facts_of(appeal, context[appeal.page_id], departments))
-        _route(appeal, decision, departments, now)
+        _route(
+            appeal, _decide(resources, facts_of(appeal, context[appeal.page_id], departments), now), departments, now
+        )
+
+
+def _decide(resources: Resources, facts: Facts, now: datetime) -> Decision:
+    """Ask the rules, on the center's own day. A rule that failed is skipped, marked in the trace, and alarms."""
+    today = now.astimezone(ZoneInfo(resources.settings.time_zone)).date()
+    decision = resources.rule_set.decide(replace(facts, on=today))
+    for step in decision.steps:
+        if step.outcome == "skipped":
+            FAILED_RULES.labels(step.rule).inc()
+            log.error("rule_failed", rule=step.rule, rule_set_version=decision.rule_set_version)
+    return decision
 
 
 def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
@@ -87,6 +105,23 @@ def _as_stored(decision: Decision, now: datetime) -> dict[str, Any]:
     }
 
 
+async def judge_again(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
+    """Think again about stored appeals whose words changed; only a different result is written down."""
+    before = {appeal.id: (_standing(appeal), appeal.is_talk) for appeal in batch}
+    await judge_and_route(resources, session, batch, now)
+    for appeal in batch:
+        standing, was_talk = before[appeal.id]
+        appeal.is_talk = appeal.is_talk and was_talk  # who has asked once is owed an answer
+        if _standing(appeal) != standing:
+            await appeals.place(session, appeal, appeal.department_id)
+            record_judgement(session, appeal, now)
+            await follow_labels(session, appeal, now)
+
+
+def _standing(appeal: Appeal) -> tuple[str | None, int, bool]:
+    return appeal.topic, appeal.department_id, appeal.is_talk
+
+
 def record_judgement(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
     """Two lines of history: what the judge said, where the rules sent it."""
     best = appeal.judgement["labels"]
@@ -120,10 +155,10 @@ class PageContext:
 async def read_context(session: AsyncSession, page_ids: Iterable[int]) -> dict[int, PageContext]:
     """Pages with the path of their territory and the code of their owner, in one query."""
     rows = await session.execute(
-        select(PublicPage, Territory.path, Department.code)
-        .outerjoin(Territory, Territory.code == PublicPage.territory_code)  # type: ignore[arg-type]
-        .outerjoin(Department, Department.id == PublicPage.department_id)  # type: ignore[arg-type]
-        .where(PublicPage.id.in_(list(page_ids)))  # type: ignore[union-attr]
+        select(PublicPage, col(Territory.path), col(Department.code))
+        .outerjoin(Territory, col(Territory.code) == col(PublicPage.territory_code))
+        .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
+        .where(col(PublicPage.id).in_(list(page_ids)))
     )
     return {page.id or 0: PageContext(page, path, code) for page, path, code in rows}
 
@@ -172,19 +207,24 @@ async def choose_label(
     now: datetime,
     expected_version: int | None = None,
 ) -> Appeal:
-    """Accept or correct a label. A chosen topic fixes its group, is routed again, and gives no extra time."""
+    """Accept or correct a label. A chosen topic fixes its group, is routed again, and gives no extra time.
+
+    Accepting the topic of what a person has routed by hand leaves it there.
+    """
     if label not in resources.judge.manifest.labels.get(label_kind, []):
         raise Invalid(f"Такой метки у модели нет: «{label}»")
     appeal = await appeals.load(session, appeal_id, actor, expected_version=expected_version)
     judged = getattr(appeal, label_kind)
+    is_accepted = judged == label
     _remember(resources, session, appeal, label_kind, label, actor, now)
     setattr(appeal, label_kind, label)
     if label_kind == "topic":
         appeal.topic_group = resources.judge.manifest.topic_to_group.get(label, appeal.topic_group)
         appeal.severity = severity_of(label)
         appeal.is_confirmed, appeal.is_talk = True, False
-        await _route_again(resources, session, appeal, now)
-    is_accepted = judged == label
+        if not (is_accepted and _is_routed_by_hand(appeal)):
+            await _route_again(resources, session, appeal, now)
+        await follow_labels(session, appeal, now)
     action = "label_accepted" if is_accepted else "label_corrected"
     details = {"label": label} if is_accepted else {"from": judged, "to": label}
     appeals.record(session, appeal_id, action, actor, now, label_kind=label_kind, **details)
@@ -224,18 +264,29 @@ async def _route_again(resources: Resources, session: AsyncSession, appeal: Appe
     context = await read_context(session, [appeal.page_id])
     departments = await departments_by_code(session)
     before, state = appeal.department_id, appeal.state
-    decision = resources.rule_set.decide(facts_of(appeal, context[appeal.page_id], departments))
+    decision = _decide(resources, facts_of(appeal, context[appeal.page_id], departments), now)
     _route(appeal, decision, departments, now)
-    if state in (State.IN_WORK, State.INTERIM) and appeal.department_id == before:
+    is_moved = appeal.department_id != before
+    if is_moved:
+        appeal.assignee_id = None
+    if state == State.INTERIM or (state == State.IN_WORK and not is_moved):
         appeal.state = state
     await appeals.place(session, appeal, appeal.department_id)
+    record_routing(session, appeal, now)
+
+
+def _is_routed_by_hand(appeal: Appeal) -> bool:
+    return appeal.routing.get("layer") == "hand"
+
+
+async def follow_labels(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """The open clocks after new labels: talk is not counted, urgency brings the due time forward."""
     for clock in await sla.open_clocks(session, [appeal.id or 0]):
-        clock.is_counted = True
+        clock.is_counted = not appeal.is_talk
         moved = sla.reclassify(clock, appeal.severity, now)
         if moved is not None:
             appeals.record(session, appeal.id or 0, "due_changed", appeals.SYSTEM, now, kind=clock.kind, **moved)
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
-    record_routing(session, appeal, now)
 
 
 async def destinations(
@@ -248,6 +299,8 @@ async def destinations(
     found = {}
     for topic in topics:
         facts = facts_of(appeal, context, departments, topic=topic)
-        decision = resources.rule_set.decide(replace(facts, topic_group=groups.get(topic, facts.topic_group)))
-        found[topic] = departments[decision.department]
+        facts = replace(facts, topic_group=groups.get(topic, facts.topic_group), severity=severity_of(topic))
+        found[topic] = departments[resources.rule_set.decide(facts).department]
+    if _is_routed_by_hand(appeal) and appeal.topic in found:
+        found[appeal.topic] = departments[appeal.routing["department"]]
     return found

@@ -207,7 +207,7 @@ async def test_the_echo_of_an_answer_on_its_way_is_not_a_second_answer(
     await vk.drain()
     async with resources.database.transaction() as session:
         answer = await appeals.answer(session, 1, "Ремонт в мае.", operator, now=NOW)
-        answer.state = AnswerState.SENDING
+        answer.state, answer.attempts = AnswerState.SENDING, 1
     await vk.comment("Ремонт в мае.", 733, author=-GROUP, parents_stack=[731], reply_to_comment=731)
     await vk.drain()
     (answer,) = await rows(resources, Answer)
