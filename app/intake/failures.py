@@ -28,7 +28,8 @@ def title(event_type: str, error: str | None) -> str:
     """«Комментарий без автора»"""
     noun = next((noun for prefix, noun in NOUNS.items() if event_type.startswith(prefix)), "Событие")
     found = MISSING_FIELD.search(error or "")
-    return f"{noun} {WITHOUT.get(found['field'], 'не разобран')}" if found else f"{noun}: не удалось разобрать"
+    lack = WITHOUT.get(found["field"]) if found else None
+    return f"{noun} {lack}" if lack else f"{noun}: не удалось разобрать"
 
 
 def advice(error: str | None) -> str:

@@ -42,9 +42,9 @@ class StandInClient:
         """Order a fault; see vk_misbehaviour.Misbehaviour. Raises StandInAway."""
         await self._ask("POST", "/stand-in/misbehave", **fault)
 
-    async def _ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+    async def _ask(self, verb: str, path: str, /, **body: Any) -> dict[str, Any]:
         try:
-            response = await self._http.request(method, self._base_url + path, json=body or None)
+            response = await self._http.request(verb, self._base_url + path, json=body or None)
             answer: dict[str, Any] = response.json()
         except (httpx.HTTPError, ValueError) as error:
             raise StandInAway("Ненастоящий ВКонтакте не отвечает: песочница работает в `appeals up --demo`") from error

@@ -35,7 +35,6 @@ Since = Annotated[float, Query(ge=0, le=4_000_000_000)]
 EXAMPLES = {
     "нет воды": "Нет холодной воды с шести утра на Вокзальной 5, диспетчер не отвечает",
     "яма на дороге": "На Степной яма на всю полосу, машины выезжают на встречную. Заделайте, пожалуйста",
-    "не вывезли мусор": "Третий день не вывозят мусор на Полевой 8, баки полные",
     "просто разговор": "Ну вы даёте, ребята",
     "непонятно о чём": "И долго это будет продолжаться?",
 }
@@ -44,6 +43,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "busy": ("скажет «слишком много запросов»", {"error_code": 6, "error_msg": "Too many requests per second"}),
     "broken": ("оборвётся с ошибкой 500", {"http_status": 500}),
 }
+QUICK = timedelta(seconds=30)
 METHODS = {"wall": "wall.createComment", "messages": "messages.send"}
 
 
@@ -110,9 +110,10 @@ async def edit_comment(
     request: Request, comment_id: Number, session: SessionDep, actor: StaffDep, page: FormNumber, text: Text
 ) -> Response:
     """Изменить свой комментарий."""
-    comment = await _own_comment(request, session, page, comment_id, actor)
+    await _refuse_strangers(request, session, page, comment_id, actor)
+    since = utc_now()
     await _client(request).comment(group_id=page, action="edit", comment_id=comment_id, text=text.strip())
-    return _follow(page, "wall", comment_key("wall", None, comment_id), comment["at"], f"comment-{comment_id}")
+    return _follow(page, "wall", comment_key("wall", None, comment_id), since, f"comment-{comment_id}")
 
 
 @router.post("/comments/{comment_id}/deletion")
@@ -120,10 +121,10 @@ async def delete_comment(
     request: Request, comment_id: Number, session: SessionDep, actor: StaffDep, page: FormNumber
 ) -> Response:
     """Удалить свой комментарий."""
-    comment = await _own_comment(request, session, page, comment_id, actor)
-    user_id = visitor_of(actor).id
+    await _refuse_strangers(request, session, page, comment_id, actor)
+    since, user_id = utc_now(), visitor_of(actor).id
     await _client(request).comment(group_id=page, action="delete", comment_id=comment_id, user_id=user_id)
-    return _follow(page, "wall", comment_key("wall", None, comment_id), comment["at"], "travel")
+    return _follow(page, "wall", comment_key("wall", None, comment_id), since, "travel")
 
 
 @router.post("/messages")
@@ -206,16 +207,13 @@ def _timed(things: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return things
 
 
-async def _own_comment(
-    request: Request, session: AsyncSession, page: int, comment_id: int, actor: Actor
-) -> dict[str, Any]:
-    """A comment that this visitor wrote. Raises NotFound."""
+async def _refuse_strangers(request: Request, session: AsyncSession, page: int, comment_id: int, actor: Actor) -> None:
+    """Only its author changes a comment. Raises NotFound."""
     await _page(session, page)
     feed = await _client(request).feed(page)
-    for comment in _flat([comment for post in _timed(feed["posts"]) for comment in post["comments"]]):
-        if comment["id"] == comment_id and comment["from_id"] == visitor_of(actor).id:
-            return comment
-    raise NotFound("Такого вашего комментария нет")
+    comments = _flat([comment for post in feed["posts"] for comment in post["comments"]])
+    if (comment_id, visitor_of(actor).id) not in {(comment["id"], comment["from_id"]) for comment in comments}:
+        raise NotFound("Такого вашего комментария нет")
 
 
 def _flat(comments: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -244,9 +242,9 @@ async def _travel(
 
 def _pause(journey: Journey, age: timedelta) -> str:
     """As htmx writes it; empty: do not ask again."""
-    if journey.is_over:
-        return ""
-    return "500ms" if age < timedelta(minutes=1) and not journey.is_drained else "2s"
+    if age < QUICK and not journey.is_drained:
+        return "500ms"
+    return "" if journey.is_over and age > QUICK else "2s"
 
 
 def _follow(page: int, view: View, key: str, since: datetime, anchor: str) -> Response:

@@ -15,18 +15,10 @@ from app.resources import Resources
 from app.sandbox.journey import Journey
 from app.sla import face
 from app.sla import service as sla
+from app.triage.marks import Piece, marked
 
 State = Literal["done", "now", "wait", "bad"]
-MOST_WORDS = 4
-STRONG_FROM = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word that drove the topic."""
-
-    text: str
-    is_strong: bool
+MOST_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +29,7 @@ class Step:
     title: str
     aside: str = ""
     more: str = ""
-    words: tuple[Word, ...] = ()
+    words: tuple[Piece, ...] = ()
     link: tuple[str, str] | None = None
 
 
@@ -68,8 +60,9 @@ class Teller:
             self._appended() or self._understood(),
             self._routed(),
             *self._promised(),
-            *self._changes(),
+            *self._changes(is_after_answer=False),
             *self._answered(),
+            *self._changes(is_after_answer=True),
         ]
 
     def _stored(self) -> Step:
@@ -100,13 +93,13 @@ class Teller:
         more = f"{plain_label(topic)}, {share}." + (" Решили слова:" if words else "")
         return Step("done", "Понят", self._after(judged), more, words)
 
-    def _words(self, text: str, topic: str) -> tuple[Word, ...]:
+    def _words(self, text: str, topic: str) -> tuple[Piece, ...]:
+        """The words that drove the topic, neighbours together, as on the card."""
         try:
-            evidence = self.resources.judge.explain(text, "topic", topic)[:MOST_WORDS]
+            evidence = self.resources.judge.explain(text, "topic", topic)
         except KeyError:  # the topic was judged by an older model
             return ()
-        strongest = max((one.weight for one in evidence), default=0.0)
-        return tuple(Word(text[one.start : one.end], one.weight >= STRONG_FROM * strongest) for one in evidence)
+        return tuple(piece for piece in marked(text, evidence) if piece.strength)[:MOST_WORDS]
 
     def _appended(self) -> Step | None:
         """A second message of the same person under the same post belongs to his open appeal."""
@@ -140,14 +133,17 @@ class Teller:
         due = face.due_text(clock.due_at, self.now, calendar.zone)
         return [Step("done", f"Срок пошёл: до {due}", self._after(started), f"{face.formula(state, calendar)}.")]
 
-    def _changes(self) -> list[Step]:
-        """What its author did to the message afterwards."""
+    def _changes(self, *, is_after_answer: bool) -> list[Step]:
+        """What its author did to the message, before or after it was answered."""
         names = {"edited": "Правка учтена", "deleted": "Удаление учтено", "restored": "Восстановление учтено"}
         message_id = self.journey.message.id if self.journey.message else None
+        answered_at = self.journey.answer.created_at if self.journey.answer else self.now
         return [
             Step("done", names[entry.action], self._clock_time(entry.at))
             for entry in self.journey.history
-            if entry.action in names and entry.details.get("message_id") == message_id
+            if entry.action in names
+            and entry.details.get("message_id") == message_id
+            and (entry.at > answered_at) is is_after_answer
         ]
 
     def _answered(self) -> list[Step]:

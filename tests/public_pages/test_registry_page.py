@@ -1,0 +1,111 @@
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.accounts.models import Role
+from app.platforms.base import Credentials
+from app.public_pages import pages
+from app.public_pages.models import PublicPage
+from app.public_pages.service import add_page
+from app.resources import Resources
+from tests.conftest import NOW
+from tests.signed_in import signed_in
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "utc_now", lambda: NOW)
+    monkeypatch.setattr("app.web.templating.utc_now", lambda: NOW)
+
+
+@pytest.fixture
+async def browser(app: FastAPI, resources: Resources) -> AsyncIterator[httpx.AsyncClient]:
+    async with await signed_in(app, resources) as client:
+        yield client
+
+
+async def register(resources: Resources, number: int, name: str, **values: object) -> PublicPage:
+    async with resources.database.transaction() as session:
+        page = await add_page(
+            session, resources.vault, platform="vk", credentials=Credentials(str(number), "secret"), name=name,
+            territory_code="52701000", audience=31900, now=NOW,
+        )  # fmt: skip
+        for field, value in values.items():
+            setattr(page, field, value)
+        return page
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r"<span>([^<]+)<span class=\"table__sub\">", html)
+
+
+async def test_pages_are_listed_by_name_with_territory_audience_and_last_event(
+    browser: httpx.AsyncClient, resources: Resources
+) -> None:
+    await register(resources, 2, "Школы")
+    await register(resources, 1, "Дороги", last_event_at=NOW - timedelta(minutes=5))
+    html = (await browser.get("/pages")).text
+    assert names(html) == ["Дороги", "Школы"]
+    assert "2 страницы: 2 на связи" in html
+    assert "Омск" in html
+    assert "31\u00a0900" in html
+    assert "сегодня, 11:55" in html
+    assert "ждём первого события" in html
+
+
+async def test_a_silent_a_stopped_and_a_switched_off_page_are_told_apart(
+    browser: httpx.AsyncClient, resources: Resources
+) -> None:
+    await register(resources, 1, "А молчит", last_event_at=NOW - timedelta(days=4))
+    await register(resources, 2, "Б стоит", sending_stopped_reason="Ключ отозван.")
+    await register(resources, 3, "В выключена", is_active=False)
+    html = (await browser.get("/pages")).text
+    assert "0 на связи, у 1 остановлена отправка, 1 молчит от трёх дней, 1 выключена" in html
+    assert "молчит 4 дня" in html
+    assert "<strong>Б стоит:</strong> Ключ отозван." in html
+    assert 'action="/pages/2/sending"' in html
+
+
+async def test_search_finds_by_part_of_the_name_or_by_number(browser: httpx.AsyncClient, resources: Resources) -> None:
+    await register(resources, 77, "Дороги Омска")
+    await register(resources, 78, "100 % школ")
+    assert names((await browser.get("/pages?q=дорог")).text) == ["Дороги Омска"]
+    assert names((await browser.get("/pages?q=78")).text) == ["100 % школ"]
+    assert names((await browser.get("/pages", params={"q": "0 %"})).text) == ["100 % школ"]
+    assert names((await browser.get("/pages", params={"q": "%%"})).text) == []
+    assert "Такой страницы нет" in (await browser.get("/pages", params={"q": "_\x00"})).text
+
+
+async def test_only_administrators_see_where_webhooks_go(app: FastAPI, resources: Resources) -> None:
+    page = await register(resources, 1, "Дороги")
+    for role in (Role.OPERATOR, Role.MANAGER):
+        async with await signed_in(app, resources, role) as client:
+            assert page.key not in (await client.get("/pages")).text
+    async with await signed_in(app, resources, Role.ADMIN) as client:
+        assert f"/webhooks/vk/{page.key}" in (await client.get("/pages")).text
+
+
+async def test_departments_do_not_see_the_registry(app: FastAPI, resources: Resources) -> None:
+    async with await signed_in(app, resources, Role.DEPARTMENT, 1) as client:
+        assert (await client.get("/pages")).status_code == 403
+
+
+async def test_an_empty_registry_says_how_to_begin(browser: httpx.AsyncClient) -> None:
+    assert "appeals pages add" in (await browser.get("/pages")).text
+
+
+async def test_a_long_registry_is_read_page_by_page_even_with_equal_names(
+    browser: httpx.AsyncClient, resources: Resources
+) -> None:
+    for number in range(1, 56):
+        await register(resources, number, "Школа")
+    first = (await browser.get("/pages")).text
+    following = re.search(r'href="(/pages\?[^"]+)">Следующие', first)
+    assert following
+    second = (await browser.get(following[1].replace("&amp;", "&"))).text
+    assert (len(names(first)), len(names(second))) == (50, 5)
+    assert (await browser.get("/pages?after=odd:x")).status_code == 200
