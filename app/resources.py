@@ -1,7 +1,7 @@
 """What a process holds open: opened the same way by web, worker and command line."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -42,16 +42,16 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         raise NotConfigured("Задайте APPEALS_DATABASE_URL и APPEALS_REDIS_URL или запустите `appeals up`")
     engine = db.create_engine(settings.database_url, settings.database_pool_size)
     queue = Queue(settings.redis_url)
-    async with httpx.AsyncClient(timeout=PLATFORM_TIMEOUT_SECONDS, trust_env=False) as http:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.dispose)
+        stack.push_async_callback(queue.close)
         yield Resources(
             settings=settings,
             database=db.Database(engine, queue),
             vault=vault.open_vault(settings),
-            http=http,
+            http=await stack.enter_async_context(httpx.AsyncClient(timeout=PLATFORM_TIMEOUT_SECONDS, trust_env=False)),
             limiter=RateLimiter(),
             judge=Judge.load(settings.model_path),
             rule_set=routing_rules.load(settings.rules_dir or routing_rules.DEFAULT_DIRECTORY),
             live=Live(settings.database_url),
         )
-    await queue.close()
-    await engine.dispose()

@@ -111,7 +111,7 @@ def _children(settings: Settings) -> list[Child]:
 
 
 def _wait_until_ready(settings: Settings, children: list[Child], stopping: list[int]) -> bool:
-    """Poll /readyz; False when told to stop first. Raises EmbeddedServerFailed when a process dies or never comes up."""
+    """Poll /readyz; False when told to stop first. Raises EmbeddedServerFailed when a process dies or is not ready."""
     deadline = time.monotonic() + READY_SECONDS
     with console.status("Жду готовности…"):
         while not stopping:

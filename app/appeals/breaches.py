@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-
 from app.appeals import service as appeals
 from app.live import announce
 from app.resources import Resources

@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, Message
@@ -22,6 +23,7 @@ from app.public_pages.models import PublicPage
 from app.public_pages.service import open_credentials
 from app.resources import Resources
 from app.time import utc_now
+from app.vault import CannotDecrypt
 
 log = structlog.get_logger()
 ANSWERS = Counter("appeals_answers_total", "Attempts to send an answer", ["platform", "outcome"])
@@ -34,10 +36,12 @@ LONGEST_RETRY_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One answer on its way, with what the network call needs and no database in it."""
+    """One answer on its way, with what the network call needs and no database in it. `attempt` names the lease."""
 
     answer_id: int
+    appeal_id: int
     page_id: int
+    attempt: int
     platform: str
     credentials: Credentials
     message: OutgoingMessage
@@ -55,20 +59,26 @@ async def _claim(resources: Resources, now: datetime) -> list[Posting]:
     async with resources.database.transaction() as session:
         rows = await session.execute(
             select(Answer, PublicPage)
-            .join(PublicPage, PublicPage.id == Answer.page_id)  # type: ignore[arg-type]
+            .join(PublicPage, col(PublicPage.id) == col(Answer.page_id))
             .where(
-                Answer.state.in_([AnswerState.PENDING, AnswerState.SENDING]),  # type: ignore[attr-defined]
-                Answer.next_attempt_at <= now,  # type: ignore[arg-type]
-                PublicPage.sending_stopped_reason.is_(None),  # type: ignore[union-attr]
+                col(Answer.state).in_([AnswerState.PENDING, AnswerState.SENDING]),
+                col(Answer.next_attempt_at) <= now,
+                col(PublicPage.sending_stopped_reason).is_(None),
             )
-            .order_by(Answer.next_attempt_at, Answer.id)  # type: ignore[arg-type]
+            .order_by(col(Answer.next_attempt_at), col(Answer.id))
             .limit(BATCH)
             .with_for_update(of=Answer, skip_locked=True)
         )
-        return [_lease(resources, answer, page, now) for answer, page in rows.tuples()]
+        postings = [_lease(resources, answer, page, now) for answer, page in rows.tuples()]
+    return [posting for posting in postings if posting is not None]
 
 
-def _lease(resources: Resources, answer: Answer, page: PublicPage, now: datetime) -> Posting:
+def _lease(resources: Resources, answer: Answer, page: PublicPage, now: datetime) -> Posting | None:
+    try:
+        credentials = open_credentials(resources.vault, page)
+    except CannotDecrypt as error:  # this page waits for a person, the others go on
+        page.sending_stopped_reason = f"Ключи доступа страницы не читаются: {error}"
+        return None
     answer.state = AnswerState.SENDING
     answer.attempts += 1
     answer.next_attempt_at = now + timedelta(seconds=LEASE_SECONDS)
@@ -81,8 +91,9 @@ def _lease(resources: Resources, answer: Answer, page: PublicPage, now: datetime
         post_external_id=answer.post_external_id,
         reply_to_external_id=answer.reply_to_external_id,
     )
-    credentials = open_credentials(resources.vault, page)
-    return Posting(answer.id or 0, answer.page_id, page.platform, credentials, message)
+    return Posting(
+        answer.id or 0, answer.appeal_id, answer.page_id, answer.attempts, page.platform, credentials, message
+    )
 
 
 async def _post(resources: Resources, posting: Posting) -> None:
@@ -103,7 +114,7 @@ async def _post(resources: Resources, posting: Posting) -> None:
 async def _record_delivery(resources: Resources, posting: Posting, sent: SentMessage, now: datetime) -> None:
     """The platform confirmed: now the clock stops."""
     async with resources.database.transaction() as session:
-        answer, appeal = await _load(session, posting.answer_id)
+        answer, appeal = await _load(session, posting)
         if answer.state == AnswerState.DELIVERED:
             return
         answer.state, answer.delivered_at = AnswerState.DELIVERED, now
@@ -119,21 +130,24 @@ async def _record_delivery(resources: Resources, posting: Posting, sent: SentMes
 async def _adopt_echo(session: AsyncSession, answer: Answer) -> None:
     """The event about our own message may have come before the platform's reply to our call."""
     echo = await session.scalar(
-        select(Message).where(Message.page_id == answer.page_id, Message.key == answer.echo_key)  # type: ignore[arg-type]
+        select(Message).where(col(Message.page_id) == answer.page_id, col(Message.key) == answer.echo_key)
     )
-    if echo is not None and echo.appeal_id is None:
+    if echo is not None:
         echo.appeal_id = answer.appeal_id
 
 
-async def _load(session: AsyncSession, answer_id: int) -> tuple[Answer, Appeal]:
-    answer = await session.get_one(Answer, answer_id, with_for_update=True)
-    return answer, await session.get_one(Appeal, answer.appeal_id, with_for_update=True)
+async def _load(session: AsyncSession, posting: Posting) -> tuple[Answer, Appeal]:
+    """Both locked, the appeal first as everywhere: two workers must not wait for each other in a circle."""
+    appeal = await session.get_one(Appeal, posting.appeal_id, with_for_update=True)
+    return await session.get_one(Answer, posting.answer_id, with_for_update=True), appeal
 
 
 async def _record_failure(resources: Resources, posting: Posting, failure: SendFailed, now: datetime) -> None:
     log.warning("answer_not_delivered", answer_id=posting.answer_id, kind=failure.kind.value, code=failure.code)
     async with resources.database.transaction() as session:
-        answer, appeal = await _load(session, posting.answer_id)
+        answer, appeal = await _load(session, posting)
+        if answer.state != AnswerState.SENDING or answer.attempts != posting.attempt:
+            return  # our lease has lapsed: whoever took the answer over says what became of it
         answer.error_code, answer.error_reason = failure.code or None, failure.reason
         answer.state = next_state(failure.kind, answer.attempts)
         if answer.state == AnswerState.PENDING:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Integer, Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
@@ -134,13 +135,15 @@ async def answer(
     if len(text) > platform.text_limit:
         raise Invalid(f"Ответ длиннее {platform.text_limit} знаков: {platform.name} его не примет")
     await _refuse_second_answer(session, appeal_id)
+    if is_interim:
+        await _refuse_endless_interim(session, appeal_id)
     outgoing = _outgoing(appeal, text, actor, now, is_interim=is_interim, is_private=is_private)
     session.add(outgoing)
     if appeal.state in (State.REVIEW, State.ROUTED):
         appeal.state = State.IN_WORK
     if appeal.assignee_id is None:
         appeal.assignee_id = actor.user_id
-    appeal.is_talk = False
+    await _count(session, appeal)
     await session.flush()
     await drop_draft(session, appeal_id, actor)
     record(session, appeal_id, "answer_written", actor, now, answer_id=outgoing.id, is_interim=is_interim)
@@ -152,13 +155,27 @@ async def answer(
 async def _refuse_second_answer(session: AsyncSession, appeal_id: int) -> None:
     """A double click or two operators must not answer twice."""
     on_its_way = await session.scalar(
-        select(Answer.id).where(
-            Answer.appeal_id == appeal_id,  # type: ignore[arg-type]
-            Answer.state.in_([AnswerState.PENDING, AnswerState.SENDING]),  # type: ignore[attr-defined]
+        select(col(Answer.id)).where(
+            col(Answer.appeal_id) == appeal_id,
+            col(Answer.state).in_([AnswerState.PENDING, AnswerState.SENDING]),
         )
     )
     if on_its_way is not None:
         raise Conflict("Ответ на это обращение уже отправляется")
+
+
+async def _refuse_endless_interim(session: AsyncSession, appeal_id: int) -> None:
+    """An interim answer promises a final one: a policy that has no time for it cannot be answered in two steps."""
+    for clock in await sla.open_clocks(session, [appeal_id]):
+        if not sla.policy(clock.policy_code).promises(sla.FINAL):
+            raise Invalid("Правила сроков этого обращения не знают промежуточных ответов: ответьте по существу")
+
+
+async def _count(session: AsyncSession, appeal: Appeal) -> None:
+    """It is an appeal, whatever the judge held it for, and has been one since it came."""
+    appeal.is_talk = False
+    for clock in await sla.open_clocks(session, [appeal.id or 0]):
+        clock.is_counted = True
 
 
 def _outgoing(appeal: Appeal, text: str, actor: Actor, now: datetime, *, is_interim: bool, is_private: bool) -> Answer:
@@ -215,9 +232,7 @@ async def confirm_appeal(
 ) -> Appeal:
     """What looked like talk is an appeal. Its clock has run since it came."""
     appeal = await load(session, appeal_id, actor, expected_version=expected_version)
-    appeal.is_talk = False
-    for clock in await sla.open_clocks(session, [appeal_id]):
-        clock.is_counted = True
+    await _count(session, appeal)
     record(session, appeal_id, "confirmed", actor, now)
     await changed(session, appeal)
     return appeal
@@ -250,11 +265,13 @@ async def drop_draft(session: AsyncSession, appeal_id: int, actor: Actor) -> Non
 
 
 async def load_answer(session: AsyncSession, answer_id: int, actor: Actor) -> tuple[Answer, Appeal]:
-    """An answer with its appeal, both locked."""
+    """An answer with its appeal, both locked, the appeal first as everywhere. Raises NotFound."""
+    known = await session.get(Answer, answer_id)
+    appeal = await load(session, known.appeal_id, actor, is_open=False) if known is not None else None
     found = await session.get(Answer, answer_id, with_for_update=True)
-    if found is None:
+    if appeal is None or found is None:
         raise NotFound("Такого ответа нет")
-    return found, await load(session, found.appeal_id, actor, is_open=False)
+    return found, appeal
 
 
 async def retry_answer(session: AsyncSession, answer_id: int, actor: Actor, *, now: datetime) -> Answer:
@@ -262,6 +279,7 @@ async def retry_answer(session: AsyncSession, answer_id: int, actor: Actor, *, n
     found, appeal = await load_answer(session, answer_id, actor)
     if found.state not in (AnswerState.FAILED, AnswerState.HANDS_NEEDED, AnswerState.UNKNOWN):
         raise Conflict("Этот ответ не ждёт повтора")
+    await _refuse_second_answer(session, found.appeal_id)
     found.state, found.next_attempt_at, found.attempts = AnswerState.PENDING, now, 0
     found.error_code = found.error_reason = None
     enqueue(session, Job.DELIVER_ANSWERS)
@@ -287,27 +305,30 @@ async def mark_answered(
 
     An interim answer starts the promise of a final one; a final answer ends the cycle.
     """
-    clocks = await sla.open_clocks(session, [appeal.id or 0])
-    for clock in clocks:
-        if not is_interim or clock.kind == sla.FIRST_ANSWER:
-            sla.meet(clock, at)
+    met = [
+        clock
+        for clock in await sla.open_clocks(session, [appeal.id or 0])
+        if not is_interim or clock.kind == sla.FIRST_ANSWER
+    ]
+    for clock in met:
+        sla.meet(clock, at)
     appeal.first_answered_at = appeal.first_answered_at or at
-    appeal.next_due_at = None
-    if is_interim:
-        appeal.state = State.INTERIM
-        if not any(clock.kind == sla.FINAL and clock.closed_at is None for clock in clocks):
-            await start_clock(session, appeal, sla.FINAL, at, now, policy_code=clocks[0].policy_code if clocks else "")
-        else:
-            appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
-    else:
+    appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
+    if not is_interim:
         appeal.state, appeal.closed_at, appeal.close_reason = State.ANSWERED, at, None
+        return
+    appeal.state = State.INTERIM
+    for clock in met:  # a second interim answer meets nothing: the final promise runs already
+        await start_clock(session, appeal, sla.FINAL, at, now, policy_code=clock.policy_code)
 
 
 async def revive(session: AsyncSession, appeal: Appeal) -> None:
     """The author restored what was deleted: the promise that was stopped runs on, from its old start."""
+    clocks = await sla.run_on(session, appeal.id or 0, appeal.cycle, is_counted=not appeal.is_talk)
     appeal.state = State.IN_WORK if appeal.assignee_id else State.ROUTED
+    if any(clock.kind == sla.FINAL for clock in clocks):
+        appeal.state = State.INTERIM
     appeal.closed_at = appeal.close_reason = None
-    await sla.run_on(session, appeal.id or 0, appeal.cycle)
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
 
 
@@ -344,8 +365,8 @@ async def open_by_thread(session: AsyncSession, threads: Iterable[tuple[int, str
     keys = literal(sorted({key for _, key in wanted}), ARRAY(Text))
     newest = (
         select(Appeal)
-        .where(Appeal.page_id == any_(pages), Appeal.thread_key == any_(keys))  # type: ignore[arg-type]
-        .order_by(Appeal.id)  # type: ignore[arg-type]
+        .where(col(Appeal.page_id) == any_(pages), col(Appeal.thread_key) == any_(keys))
+        .order_by(col(Appeal.id))
         .with_for_update()
     )
     appeals = (await session.scalars(newest)).all()

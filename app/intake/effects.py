@@ -318,8 +318,8 @@ async def _answers_behind(session: AsyncSession, own: Sequence[Touched]) -> list
             or_(
                 col(Answer.echo_key).in_([one.message.key for one in own]),
                 # Tried, and the platform's own word is not heard yet: it may have taken the answer all the same.
-                (col(Answer.attempts) > 0)
-                & col(Answer.state).in_(UNHEARD)
+                col(Answer.state).in_(UNHEARD)
+                & ((col(Answer.state) != AnswerState.PENDING) | (col(Answer.attempts) > 0))
                 & col(Answer.text).in_([one.message.text for one in own]),
             ),
         )

@@ -3,6 +3,7 @@
 import json
 
 from sqlalchemy import select
+from sqlmodel import col
 
 from app.errors import Invalid, NotFound
 from app.public_pages.models import PublicPage
@@ -22,7 +23,7 @@ async def deliver_fixture(resources: Resources, payload: bytes, page_external_id
         raise Invalid("В файле нет доставки ВКонтакте: нужен объект JSON с group_id") from error
     async with resources.database.transaction() as session:
         page = await session.scalar(
-            select(PublicPage).where(PublicPage.platform == "vk", PublicPage.external_id == group_id)  # type: ignore[arg-type]
+            select(PublicPage).where(col(PublicPage.platform) == "vk", col(PublicPage.external_id) == group_id)
         )
     if page is None:
         raise NotFound(f"Страница vk {group_id} не заведена")

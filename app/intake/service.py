@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.audit.service import audit
@@ -61,22 +62,22 @@ async def _claim(session: AsyncSession, now: datetime, limit: int, only: int | N
     """The oldest waiting events that no other worker holds, or one of them."""
     waiting = _waiting(now).with_for_update(skip_locked=True).limit(limit)
     if only is not None:
-        waiting = waiting.where(InboxEvent.id == only)  # type: ignore[arg-type]
+        waiting = waiting.where(col(InboxEvent.id) == only)
     return (await session.scalars(waiting)).all()
 
 
-def _waiting(now: datetime) -> Select[tuple[InboxEvent]]:
+def _waiting(now: datetime) -> Select[InboxEvent]:
     return (
         select(InboxEvent)
-        .where(InboxEvent.state == EventState.RECEIVED, InboxEvent.next_attempt_at <= now)  # type: ignore[arg-type]
-        .order_by(InboxEvent.id)  # type: ignore[arg-type]
+        .where(col(InboxEvent.state) == EventState.RECEIVED, col(InboxEvent.next_attempt_at) <= now)
+        .order_by(col(InboxEvent.id))
     )
 
 
 async def _platforms(session: AsyncSession, events: Sequence[InboxEvent]) -> dict[int, str]:
     ids = {event.page_id for event in events}
-    rows = await session.execute(select(PublicPage.id, PublicPage.platform).where(PublicPage.id.in_(ids)))  # type: ignore[call-overload, union-attr]
-    return dict(rows.tuples().all())
+    pages = select(col(PublicPage.id), col(PublicPage.platform)).where(col(PublicPage.id).in_(ids))
+    return {page_id or 0: platform for page_id, platform in await session.execute(pages)}
 
 
 def _parse(resources: Resources, event: InboxEvent, platform: str, now: datetime) -> list[Arrival]:
@@ -101,9 +102,12 @@ async def _touch_pages(session: AsyncSession, events: Sequence[InboxEvent], now:
     ids = sorted({event.page_id for event in events})
     # Locked in id order by the sub-select: two workers that touch the same pages must not wait for each other.
     locked = (
-        select(PublicPage.id).where(PublicPage.id.in_(ids)).order_by(PublicPage.id).with_for_update(skip_locked=True)
-    )  # type: ignore[call-overload, union-attr, arg-type]
-    await session.execute(update(PublicPage).where(PublicPage.id.in_(locked)).values(last_event_at=now))  # type: ignore[union-attr]
+        select(col(PublicPage.id))
+        .where(col(PublicPage.id).in_(ids))
+        .order_by(col(PublicPage.id))
+        .with_for_update(skip_locked=True)
+    )
+    await session.execute(update(PublicPage).where(col(PublicPage.id).in_(locked)).values(last_event_at=now))
 
 
 async def _drain_one_by_one(resources: Resources, now: datetime) -> int:
@@ -152,7 +156,7 @@ async def retry_all_events(session: AsyncSession, actor: Actor, *, now: datetime
     """Handle every failed event again; how many."""
     result = await session.execute(
         update(InboxEvent)
-        .where(InboxEvent.state == EventState.FAILED, InboxEvent.payload.is_not(None))  # type: ignore[arg-type, union-attr]
+        .where(col(InboxEvent.state) == EventState.FAILED, col(InboxEvent.payload).is_not(None))
         .values(state=EventState.RECEIVED, next_attempt_at=now, attempts=0)
     )
     count: int = result.rowcount  # type: ignore[attr-defined]
@@ -175,7 +179,7 @@ async def dismiss_event(session: AsyncSession, event_id: int, actor: Actor, *, n
 
 async def waiting_events(session: AsyncSession) -> int:
     """How many deliveries wait to be handled."""
-    count = await session.scalar(select(func.count()).where(InboxEvent.state == EventState.RECEIVED))  # type: ignore[arg-type]
+    count = await session.scalar(select(func.count()).where(col(InboxEvent.state) == EventState.RECEIVED))
     return count or 0
 
 
@@ -184,9 +188,9 @@ async def forget_payloads(session: AsyncSession, before: datetime) -> int:
     result = await session.execute(
         update(InboxEvent)
         .where(
-            InboxEvent.received_at < before,  # type: ignore[arg-type]
-            InboxEvent.payload.is_not(None),  # type: ignore[union-attr]
-            InboxEvent.state != EventState.RECEIVED,  # type: ignore[arg-type]
+            col(InboxEvent.received_at) < before,
+            col(InboxEvent.payload).is_not(None),
+            col(InboxEvent.state) != EventState.RECEIVED,
         )
         .values(payload=None)
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.db import Database
 from app.departments.models import Territory
@@ -56,8 +57,8 @@ async def add_page(
         raise Invalid("Пустой секрет: без него страница не примет ни одной доставки")
     if territory_code and await session.get(Territory, territory_code) is None:
         raise Invalid(f"Территории с ОКТМО {territory_code} нет в справочнике")
-    known = select(PublicPage.id).where(
-        PublicPage.platform == platform, PublicPage.external_id == credentials.external_id  # type: ignore[arg-type]
+    known = select(col(PublicPage.id)).where(
+        col(PublicPage.platform) == platform, col(PublicPage.external_id) == credentials.external_id
     )
     if (await session.scalar(known)) is not None:
         raise Conflict(f"Страница {platform} {credentials.external_id} уже заведена")
@@ -116,7 +117,7 @@ class PageDirectory:
             return None
         async with self._database.transaction() as session:
             found = await session.scalar(
-                select(PublicPage).where(PublicPage.key == key, PublicPage.is_active)  # type: ignore[arg-type]
+                select(PublicPage).where(col(PublicPage.key) == key, col(PublicPage.is_active))
             )
         if found is None or found.id is None:
             self._pages.pop(key, None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.settings import get_settings
 from app.sla import clock as arithmetic
@@ -110,8 +111,8 @@ async def open_clocks(session: AsyncSession, appeal_ids: Iterable[int]) -> Seque
     """The open clocks of these appeals."""
     rows = await session.scalars(
         select(Clock)
-        .where(Clock.appeal_id.in_(list(appeal_ids)), Clock.closed_at.is_(None))  # type: ignore[attr-defined, union-attr]
-        .order_by(Clock.id)  # type: ignore[arg-type]
+        .where(col(Clock.appeal_id).in_(list(appeal_ids)), col(Clock.closed_at).is_(None))
+        .order_by(col(Clock.id))
     )
     return rows.all()
 
@@ -146,26 +147,24 @@ def reclassify(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None
     }
 
 
-async def run_on(session: AsyncSession, appeal_id: int, cycle: int) -> None:
+async def run_on(session: AsyncSession, appeal_id: int, cycle: int, *, is_counted: bool) -> Sequence[Clock]:
     """Open again what was stopped because its message was deleted: from the old start, as if never stopped."""
-    rows = await session.scalars(
-        select(Clock).where(
-            Clock.appeal_id == appeal_id,  # type: ignore[arg-type]
-            Clock.cycle == cycle,  # type: ignore[arg-type]
-            Clock.close_reason == "deleted",  # type: ignore[arg-type]
-        )
+    stopped = select(Clock).where(
+        col(Clock.appeal_id) == appeal_id, col(Clock.cycle) == cycle, col(Clock.close_reason) == "deleted"
     )
+    rows = (await session.scalars(stopped)).all()
     for row in rows:
         row.closed_at = row.close_reason = row.spent_minutes = None
-        row.is_counted = True
+        row.is_counted = is_counted
+    return rows
 
 
 async def claim_due(session: AsyncSession, now: datetime, limit: int) -> Sequence[Clock]:
     """Open clocks past their due time that nobody has marked; one indexed query, shared by any number of workers."""
     rows = await session.scalars(
         select(Clock)
-        .where(Clock.due_at < now, Clock.closed_at.is_(None), Clock.breached_at.is_(None))  # type: ignore[operator, union-attr]
-        .order_by(Clock.due_at)  # type: ignore[arg-type]
+        .where(col(Clock.due_at) < now, col(Clock.closed_at).is_(None), col(Clock.breached_at).is_(None))
+        .order_by(col(Clock.due_at))
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
