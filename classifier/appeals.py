@@ -18,12 +18,12 @@ from classifier.artifact import Arrays
 from classifier.calibration import Sigmoid, appeal_probability
 from classifier.dataset import FOLDS, Corpus, folds
 from classifier.evaluation import AppealFigures, measure_appeals, recall_threshold
-from classifier.features import NGrams, Vocabulary, ngrams
+from classifier.features import NGrams, Vocabulary, counted, ngrams
 from classifier.normalise import is_word, pieces, token
 
-MIN_TEXTS: Final = (3,)  # stems and pairs of stems; no other block
+MIN_TEXTS: Final = (3, None, 3)  # no pairs over a stem
 RECALL: Final = 0.995
-PENALTY: Final = 5.0
+PENALTY: Final = 20.0
 LENGTH_EDGES: Final = (2, 4, 6, 8, 11, 15, 20, 27, 36, 50, 70, 100, 150)
 HEAVIEST: Final = 5.0
 PLACES: Final = (
@@ -49,8 +49,8 @@ def train_appeals(corpus: Corpus, talk: Sequence[str]) -> AppealModel:
     texts = [*corpus.texts, *talk]
     truth = np.arange(len(texts)) < len(corpus.texts)
     grams = ngrams(texts)
-    vocabulary = Vocabulary.of(_visible(grams, texts), MIN_TEXTS)
-    rows = vocabulary.transform(grams).astype(np.float64)
+    vocabulary = Vocabulary.of(counted(_visible(grams, texts)), MIN_TEXTS)
+    rows = vocabulary.transform(counted(grams)).astype(np.float64)
     weights = _length_weights(np.array([len(pieces(text)) for text in texts]), truth)
     fold_of = folds(texts)
     scores = np.zeros(len(texts), dtype=np.float32)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from classifier.calibration import Blend, Sigmoid
 from classifier.dataset import LABEL_KINDS
-from classifier.features import BLOCKS, BUCKET_BITS, BUCKETS
+from classifier.features import BUCKETS, signature
 
 FORMAT: Final = 1
 """Changes whenever an older program would misread the file: other features, other arrays."""
@@ -57,9 +57,9 @@ class Manifest:
     """Probability of an appeal: σ(power · score + shift)."""
     metrics: dict[str, Any]
     provenance: dict[str, Any]
+    features: str
+    """Signature of the features the weights belong to."""
     format: int = FORMAT
-    bucket_bits: int = BUCKET_BITS
-    blocks: int = BLOCKS
 
     def to_json(self) -> str:
         """Readable JSON in UTF-8."""
@@ -155,7 +155,7 @@ def _check_labels(manifest: Manifest) -> None:
         raise ArtifactRejected("В паспорте модели темы и группы тем не соответствуют друг другу.")
     if set(manifest.thresholds) != {*LABEL_KINDS, "appeal"}:
         raise ArtifactRejected("В паспорте модели нет порогов.")
-    if (manifest.bucket_bits, manifest.blocks) != (BUCKET_BITS, BLOCKS):
+    if manifest.features != signature():
         raise ArtifactRejected("Модель обучена на других признаках, чем вычисляет эта программа.")
 
 

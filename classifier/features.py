@@ -1,10 +1,9 @@
-"""Hashed n-grams of stems and prefixes, weighted by TF-IDF. Nothing here keeps a word: only numbers of buckets."""
+"""Hashed n-grams of stems and letters, weighted by TF-IDF. Nothing here keeps a word: only numbers of buckets."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from threading import Lock
 from typing import Final
 
@@ -20,12 +19,15 @@ Integers = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
 BUCKET_BITS: Final = 20
-BLOCK_WEIGHTS: Final = np.array([1.0, 0.4, 0.4], dtype=np.float32)
-"""Weights of the blocks: stems and pairs of stems · pairs over one stem · prefixes. Each block has its own length 1."""
-WORDS, SKIPS, PREFIXES = range(3)
+BLOCK_WEIGHTS: Final = np.array([1.0, 0.4, 1.0], dtype=np.float32)
+"""Of the blocks: stems and their pairs · pairs over one stem · letters in a row. Each block first gets length 1."""
+WORDS, SKIPS, LETTERS = range(3)
 BLOCKS: Final = len(BLOCK_WEIGHTS)
 BUCKETS: Final = BLOCKS << BUCKET_BITS
+LETTERS_IN_A_ROW: Final = 4
 
+_BATCH_BITS: Final = BUCKET_BITS + BLOCKS.bit_length()  # bits of a bucket in "message and bucket"
+_KEY_BYTES: Final = 8
 _ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))  # from splitmix64 and xxHash: well mixed
 _HALF = np.uint64(32)
 _DOWN = np.uint64(64 - BUCKET_BITS)
@@ -47,40 +49,49 @@ class NGrams:
 
 
 @lru_cache(maxsize=1 << 17)
-def _word_keys(piece: str) -> bytes:
-    """Three 64-bit keys of a piece: its stem, its first four letters, its first six (0 where it has not so many)."""
+def _piece_keys(piece: str) -> bytes:
+    """64-bit keys of a piece: first its stem, then every four letters in a row, borders counted as letters."""
     word = token(piece)
     with _stemmer_lock:
         stem = _stemmer.stemWord(word)
-    return _key(stem) + _key(word[:4]) + (_key(word[:6]) if len(word) > 5 else bytes(8))
+    framed = f" {word} "
+    fours = (framed[start : start + LETTERS_IN_A_ROW] for start in range(max(len(framed) - LETTERS_IN_A_ROW + 1, 1)))
+    return b"".join(map(_key, (stem, *fours)))
 
 
 def _key(word: str) -> bytes:
-    return hashlib.blake2b(word.encode(), digest_size=8).digest()
+    return hashlib.blake2b(word.encode(), digest_size=_KEY_BYTES).digest()
 
 
 def ngrams(texts: Sequence[str]) -> NGrams:
     """The n-grams of messages. The same everywhere and always: no randomised hash."""
     tokens = [pieces(text) for text in texts]
-    keys = np.frombuffer(b"".join(map(_word_keys, chain.from_iterable(tokens))), dtype="<u8").reshape(-1, 3)
     row_of = np.repeat(np.arange(len(texts)), [len(row) for row in tokens])
-    stems, short, long = keys.T
-    place = np.arange(len(keys))
+    of_pieces = [_piece_keys(piece) for row in tokens for piece in row]
+    keys = np.frombuffer(b"".join(of_pieces), dtype="<u8")
+    counts = np.array([len(of_piece) for of_piece in of_pieces], dtype=np.int64) // _KEY_BYTES
+    stem_places = np.cumsum(counts) - counts
+    stems, letters = keys[stem_places], np.delete(keys, stem_places)
+    place = np.arange(len(stems))
     pair = place[:-1][row_of[:-1] == row_of[1:]]
     skip = place[:-2][row_of[:-2] == row_of[2:]]
-    six = place[long != 0]
-    first = np.concatenate([place, pair, skip, place, six])
-    last = np.concatenate([place, pair + 1, skip + 2, place, six])
-    buckets = np.concatenate(
-        [
-            _bucket(stems, WORDS),
-            _bucket(_pair(stems[pair], stems[pair + 1]), WORDS),
-            _bucket(_pair(stems[skip], stems[skip + 2]), SKIPS),
-            _bucket(short, PREFIXES),
-            _bucket(long[six], PREFIXES),
-        ]
-    )
+    four = np.repeat(place, counts - 1)
+    first = np.concatenate([place, pair, skip, four])
+    last = np.concatenate([place, pair + 1, skip + 2, four])
+    buckets = np.concatenate([
+        _bucket(stems, WORDS),
+        _bucket(_pair(stems[pair], stems[pair + 1]), WORDS),
+        _bucket(_pair(stems[skip], stems[skip + 2]), SKIPS),
+        _bucket(letters, LETTERS),
+    ])  # fmt: skip
     return NGrams(buckets, first, last, row_of[first], len(texts))
+
+
+def signature() -> str:
+    """Changes whenever this program would compute other features: a model belongs to one signature."""
+    probe = ngrams(["Ёлки! На ул. Мира, 5 нет воды: звоните +7 912 345-67-89 или vk.com/id1, [id1|Имя]"])
+    numbers = [*probe.buckets.tolist(), *BLOCK_WEIGHTS.tolist()]
+    return hashlib.sha256(repr(numbers).encode()).hexdigest()[:16]
 
 
 def _pair(left: Keys, right: Keys) -> Keys:
@@ -94,13 +105,29 @@ def _bucket(keys: Keys, block: int) -> Integers:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How many times each bucket was met in each message, ordered by message."""
+
+    rows: Integers
+    buckets: Integers
+    times: Integers
+    texts: int
+
+
+def counted(grams: NGrams) -> Counts:
+    """Counts the n-grams of a batch, once for all vocabularies."""
+    cells, times = np.unique((grams.rows << _BATCH_BITS) | grams.buckets, return_counts=True)
+    return Counts(cells >> _BATCH_BITS, cells & ((1 << _BATCH_BITS) - 1), times, grams.texts)
+
+
+@dataclass(frozen=True, slots=True)
 class Matrix:
-    """Messages as rows of TF-IDF values, in the order of rows and columns; ``counts`` before weighting."""
+    """Messages as rows of TF-IDF values, ordered by message; ``times`` before weighting."""
 
     rows: Integers
     columns: Integers
     values: Floats
-    counts: Integers
+    times: Integers
 
 
 class Vocabulary:
@@ -115,37 +142,34 @@ class Vocabulary:
         self._column[buckets] = np.arange(self.size, dtype=np.int32)
 
     @classmethod
-    def of(cls, grams: NGrams, min_texts: Sequence[int]) -> "Vocabulary":
-        """The buckets met in at least so many messages (one number a block), idf smoothed as scikit-learn does."""
-        cells = np.unique(grams.rows * BUCKETS + grams.buckets)
-        texts = np.bincount(cells % BUCKETS, minlength=BUCKETS)
-        least = np.repeat([min_texts[block] if block < len(min_texts) else grams.texts + 1 for block in range(BLOCKS)],
-                          1 << BUCKET_BITS)  # fmt: skip
-        buckets = np.flatnonzero(texts >= np.maximum(least, 1)).astype(np.uint32)
-        idf = np.log((1 + grams.texts) / (1 + texts[buckets])) + 1
+    def of(cls, counts: Counts, min_texts: Sequence[int | None]) -> "Vocabulary":
+        """The buckets met in at least so many messages, by block (None: no column at all); idf as in scikit-learn."""
+        texts = np.bincount(counts.buckets, minlength=BUCKETS)
+        least = [counts.texts + 1 if number is None else number for number in min_texts]
+        buckets = np.flatnonzero(texts >= np.repeat(least, 1 << BUCKET_BITS)).astype(np.uint32)
+        idf = np.log((1 + counts.texts) / (1 + texts[buckets])) + 1
         return cls(buckets, idf.astype(np.float32))
 
-    def columns(self, grams: NGrams) -> Integers:
-        """The column of each n-gram, -1 where its bucket does not count."""
-        return self._column[grams.buckets].astype(np.int64)
+    def columns(self, buckets: Integers) -> Integers:
+        """The column of each bucket, -1 where it does not count."""
+        return self._column[buckets].astype(np.int64)
 
-    def weigh(self, grams: NGrams) -> Matrix:
-        """1 + ln(count), times idf, each block of a message scaled to its length in :data:`BLOCK_WEIGHTS`."""
-        columns = self.columns(grams)
+    def weigh(self, counts: Counts) -> Matrix:
+        """1 + ln(times), times idf, each block of a message scaled to its length in :data:`BLOCK_WEIGHTS`."""
+        columns = self.columns(counts.buckets)
         known = columns >= 0
-        cells, counts = np.unique(grams.rows[known] * self.size + columns[known], return_counts=True)
-        rows, columns = np.divmod(cells, max(self.size, 1))
-        values = (1 + np.log(counts)) * self.idf[columns]
+        rows, columns, times = counts.rows[known], columns[known], counts.times[known]
+        values = (1 + np.log(times)) * self.idf[columns]
         blocks = self._block[columns]
         part = rows * BLOCKS + blocks
         length = np.sqrt(np.bincount(part, values**2))
-        return Matrix(rows, columns, (values * BLOCK_WEIGHTS[blocks] / length[part]).astype(np.float32), counts)
+        return Matrix(rows, columns, (values * BLOCK_WEIGHTS[blocks] / length[part]).astype(np.float32), times)
 
-    def transform(self, grams: NGrams, width: int | None = None) -> csr_array:
+    def transform(self, counts: Counts, width: int | None = None) -> csr_array:
         """The messages as a sparse matrix of the first ``width`` columns (all by default)."""
-        matrix = self.weigh(grams)
+        matrix = self.weigh(counts)
         width = self.size if width is None else width
         kept = matrix.columns < width
-        starts = np.searchsorted(matrix.rows[kept], np.arange(grams.texts + 1)).astype(np.int32)
+        starts = np.searchsorted(matrix.rows[kept], np.arange(counts.texts + 1)).astype(np.int32)
         columns = matrix.columns[kept].astype(np.int32)  # scikit-learn takes no other
-        return csr_array((matrix.values[kept], columns, starts), shape=(grams.texts, width))
+        return csr_array((matrix.values[kept], columns, starts), shape=(counts.texts, width))

@@ -12,7 +12,7 @@ from classifier import calibration
 from classifier.artifact import Arrays, Manifest, read_artifact
 from classifier.calibration import Probabilities
 from classifier.dataset import LABEL_KINDS, LabelKind
-from classifier.features import NGrams, Vocabulary, ngrams
+from classifier.features import NGrams, Vocabulary, counted, ngrams
 from classifier.normalise import spans
 
 STARTER: Final = Path(__file__).parent / "starter" / "model.npz"
@@ -87,11 +87,11 @@ class Judge:
         return np.concatenate([batch[0] for batch in batches]), labels
 
     def _batch(self, texts: Sequence[str]) -> tuple[Probabilities, dict[LabelKind, Probabilities]]:
-        grams = ngrams(texts)
-        scores = self._vocabulary.transform(grams, len(self._weights)) @ self._weights + self._intercepts
+        counts = counted(ngrams(texts))
+        scores = self._vocabulary.transform(counts, len(self._weights)) @ self._weights + self._intercepts
         margins: dict[LabelKind, Probabilities] = {kind: scores[:, columns] for kind, columns in self._columns.items()}
         labels = calibration.probabilities(margins, self.manifest.blend, self._group_of_topic, self._agency_given_topic)
-        score = self._appeal_vocabulary.transform(grams) @ self._appeal_weights
+        score = self._appeal_vocabulary.transform(counts) @ self._appeal_weights
         return calibration.appeal_probability(score, self.manifest.appeal), labels
 
     def explain(self, text: str, label_kind: LabelKind, label: str) -> list[Evidence]:
@@ -110,12 +110,12 @@ class Judge:
 
     def _strengths(self, grams: NGrams, label: int) -> npt.NDArray[np.float64]:
         """Of each token what it adds to the margin: each n-gram gives half to its first and half to its last token."""
-        matrix = self._vocabulary.weigh(grams)
+        matrix = self._vocabulary.weigh(counted(grams))
         weight = np.zeros(self._vocabulary.size + 1)  # the last, 0, stands for unknown n-grams (column -1)
         known = matrix.columns < len(self._weights)
         columns = matrix.columns[known]
-        weight[columns] = matrix.values[known] / matrix.counts[known] * self._weights[columns, label]
-        half = weight[self._vocabulary.columns(grams)] / 2
+        weight[columns] = matrix.values[known] / matrix.times[known] * self._weights[columns, label]
+        half = weight[self._vocabulary.columns(grams.buckets)] / 2
         tokens = int(grams.last.max(initial=-1)) + 1
         return np.asarray(np.bincount(grams.first, half, tokens) + np.bincount(grams.last, half, tokens))
 
@@ -132,6 +132,6 @@ def _best(names: list[str], values: Probabilities) -> list[tuple[Guess, ...]]:
     order = np.argsort(-values, axis=1, kind="stable")[:, :GUESSES]
     chances = np.take_along_axis(values, order, axis=1).tolist()
     return [
-        tuple(Guess(names[label], chance) for label, chance in zip(row, row_chances, strict=True))
+        tuple(map(Guess, map(names.__getitem__, row), row_chances))
         for row, row_chances in zip(order.tolist(), chances, strict=True)
     ]
