@@ -11,6 +11,7 @@ from app.accounts import pages as accounts
 from app.accounts.access import StaffDep
 from app.appeals import api as appeals_api
 from app.appeals import pages as appeals
+from app.badges import badges_of
 from app.intake import pages as intake
 from app.intake import webhooks
 from app.public_pages import pages as public_pages
@@ -80,3 +81,4 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
 def _attach(app: FastAPI, resources: Resources) -> None:
     app.state.resources = resources
     app.state.webhooks = webhooks.Webhooks(resources)
+    app.state.read_badges = badges_of(resources.database)

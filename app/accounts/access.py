@@ -49,6 +49,8 @@ class Require:
             raise NotAllowed("У вашей роли нет доступа к этой странице")
         if request.method not in SAFE_METHODS:
             await check_csrf(request, actor)
+        elif not is_htmx(request):
+            request.state.badges = await _badges(request, actor)
         return actor
 
 
@@ -108,6 +110,13 @@ async def current_actor(request: Request) -> Actor | None:
         login_session, actor = found
         service.extend_session(login_session, now)
     return actor
+
+
+async def _badges(request: Request, actor: Actor) -> dict[str, int]:
+    """What the frame of a whole page counts; the application says how, since the counts are of features above."""
+    read = getattr(request.app.state, "read_badges", None)
+    counts: dict[str, int] = await read(actor) if read is not None else {}
+    return counts
 
 
 def login_url(request: Request) -> str:

@@ -1,0 +1,43 @@
+"""The counts on the rail, the same on every page: what is overdue, what needs a decision."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import func, literal, select
+from sqlmodel import col
+
+from app.accounts.actor import RIGHTS, Actor, Right
+from app.appeals.models import appeal_columns
+from app.db import Database
+from app.intake.models import EventState, InboxEvent
+from app.time import utc_now
+
+MOST_COUNTED = 99
+
+Badges = Callable[[Actor], Awaitable[dict[str, int]]]
+
+
+def badges_of(database: Database) -> Badges:
+    """A reader of the counts that an actor may see; one query."""
+
+    async def read(actor: Actor) -> dict[str, int]:
+        counts = {"overdue": _overdue(actor)}
+        if actor.role in RIGHTS[Right.ROUTE]:
+            counts["failed_events"] = _capped(col(InboxEvent.state) == EventState.FAILED)
+        async with database.transaction() as session:
+            row = (await session.execute(select(*(count.label(name) for name, count in counts.items())))).one()
+        return dict(zip(counts, row, strict=True))
+
+    return read
+
+
+def _overdue(actor: Actor) -> Any:
+    conditions = [appeal_columns.is_open, ~appeal_columns.is_talk, appeal_columns.queue_at < utc_now()]
+    if actor.only_department_id is not None:
+        conditions.append(appeal_columns.department_id == actor.only_department_id)
+    return _capped(*conditions)
+
+
+def _capped(*conditions: Any) -> Any:
+    rows = select(literal(1)).where(*conditions).limit(MOST_COUNTED + 1).subquery()
+    return select(func.count()).select_from(rows).scalar_subquery()
