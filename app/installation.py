@@ -15,7 +15,7 @@ from app.vault import create_key_file
 
 @contextmanager
 def with_servers(settings: Settings) -> Iterator[Settings]:
-    """The settings with addresses of running servers. Servers started here are stopped here; others keep running."""
+    """The settings with addresses of running servers. Embedded servers stop with their last user."""
     servers = embedded.start(
         settings.data_dir, needs_database=not settings.database_url, needs_redis=not settings.redis_url
     )
