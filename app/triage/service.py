@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from app.errors import Invalid
 from app.public_pages.models import PublicPage
 from app.resources import Resources
 from app.sla import service as sla
+from app.time import utc_now
 from app.triage.models import LabelChoice
 from classifier import Guess, Judgement, severity_of
 from routing_rules import Decision, Facts
@@ -48,14 +49,18 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
 
 
 def _decide(resources: Resources, facts: Facts, now: datetime) -> Decision:
-    """Ask the rules, on the center's own day. A rule that failed is skipped, marked in the trace, and alarms."""
-    today = now.astimezone(ZoneInfo(resources.settings.time_zone)).date()
-    decision = resources.rule_set.decide(replace(facts, on=today))
+    """Ask the rules. One that failed is skipped, marked in the trace, and alarms."""
+    decision = resources.rule_set.decide(replace(facts, on=_local_day(resources, now)))
     for step in decision.steps:
         if step.outcome == "skipped":
             FAILED_RULES.labels(step.rule).inc()
             log.error("rule_failed", rule=step.rule, rule_set_version=decision.rule_set_version)
     return decision
+
+
+def _local_day(resources: Resources, now: datetime) -> date:
+    """The center's own day: rules begin and expire by it."""
+    return now.astimezone(ZoneInfo(resources.settings.time_zone)).date()
 
 
 def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
@@ -292,14 +297,15 @@ async def follow_labels(session: AsyncSession, appeal: Appeal, now: datetime) ->
 async def destinations(
     resources: Resources, session: AsyncSession, appeal: Appeal, topics: Sequence[str]
 ) -> dict[str, Department]:
-    """Where each of these topics would send the appeal, for the card: one key never surprises."""
+    """Where each of these topics would send the appeal today, for the card: one key never surprises."""
     context = (await read_context(session, [appeal.page_id]))[appeal.page_id]
     departments = await departments_by_code(session)
     groups = resources.judge.manifest.topic_to_group
-    found = {}
+    today, found = _local_day(resources, utc_now()), {}
     for topic in topics:
         facts = facts_of(appeal, context, departments, topic=topic)
-        facts = replace(facts, topic_group=groups.get(topic, facts.topic_group), severity=severity_of(topic))
+        group = groups.get(topic, facts.topic_group)
+        facts = replace(facts, topic_group=group, severity=severity_of(topic), on=today)
         found[topic] = departments[resources.rule_set.decide(facts).department]
     if _is_routed_by_hand(appeal) and appeal.topic in found:
         found[appeal.topic] = departments[appeal.routing["department"]]
