@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable
-from typing import Annotated, Any
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
@@ -203,7 +203,7 @@ async def live_changes(request: Request, actor: StaffDep) -> StreamingResponse:
 
 async def events(live: Live, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> AsyncIterator[str]:
     """The stream: an event with ids for every change, a comment when nothing happens: so a dead line is noticed."""
-    changes = aiter(live.subscribe())
+    changes = cast("AsyncGenerator[list[int], None]", live.subscribe())
     coming = asyncio.ensure_future(_next(changes))
     try:
         yield ": hello\n\n"
@@ -212,11 +212,15 @@ async def events(live: Live, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> As
             if not done:
                 yield ": still here\n\n"
                 continue
-            yield f"event: appeals\ndata: {json.dumps({'ids': coming.result()}, separators=(',', ':'))}\n\n"
-            coming = asyncio.ensure_future(_next(changes))
+            ids = coming.result()
+            coming = asyncio.ensure_future(
+                _next(changes)
+            )  # always waiting, so that cancelling it ends the subscription
+            yield f"event: appeals\ndata: {json.dumps({'ids': ids}, separators=(',', ':'))}\n\n"
     finally:
         coming.cancel()
         await asyncio.gather(coming, return_exceptions=True)
+        await changes.aclose()
 
 
 async def _next(changes: AsyncIterator[list[int]]) -> list[int]:

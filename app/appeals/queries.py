@@ -7,14 +7,29 @@ keyset, counts stop at a cap, and full text is found first and sorted after (mea
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, any_, exists, func, literal, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.actor import Actor
 from app.accounts.models import User
-from app.appeals.models import Answer, AnswerState, State, appeal_columns
+from app.appeals.models import Answer, AnswerState, Appeal, State, appeal_columns
 from app.appeals.queue import Cursor, Queue, Tab, tabs_for
 from app.departments.models import Department, Territory
 from app.public_pages.models import PublicPage
@@ -23,7 +38,6 @@ PAGE_SIZE = 50
 MOST_COUNTED = 1000
 MOST_HITS = 1000
 LONGEST_EXCERPT = 220
-MOST_PAGES_TO_CHOOSE = 300
 STUCK = (AnswerState.FAILED, AnswerState.HANDS_NEEDED, AnswerState.UNKNOWN)
 
 _appeal = appeal_columns
@@ -83,18 +97,19 @@ def visible_to(actor: Actor) -> Condition:
     return is_visible
 
 
-def _tab_condition(tab: Tab, actor: Actor, now: datetime) -> Condition:
+def _tab_condition(tab: Tab, user_id: Any, now: Any) -> Condition:
     conditions: dict[Tab, Condition] = {
         Tab.OPEN: true(),
         Tab.NEW: _appeal.state == State.ROUTED,
         Tab.REVIEW: _appeal.state == State.REVIEW,
         Tab.OVERDUE: _appeal.queue_at < now,
-        Tab.MINE: _appeal.assignee_id == actor.user_id,
+        Tab.MINE: _appeal.assignee_id == user_id,
         Tab.WORK: _appeal.state == State.IN_WORK,
         Tab.INTERIM: _appeal.state == State.INTERIM,
     }
     if tab is Tab.DONE:
-        return ~_appeal.is_open
+        is_done: Condition = ~_appeal.is_open
+        return is_done
     if tab is Tab.TALK:
         return and_(_appeal.is_open, _appeal.is_talk)
     return and_(_IN_QUEUE, conditions[tab])
@@ -102,20 +117,23 @@ def _tab_condition(tab: Tab, actor: Actor, now: datetime) -> Condition:
 
 async def count_tabs(session: AsyncSession, actor: Actor, now: datetime) -> dict[Tab, int]:
     """How many appeals are on each tab, up to MOST_COUNTED + 1, in one round trip; finished ones are not counted."""
-    tabs = [tab for tab in tabs_for(actor.role) if tab is not Tab.DONE]
-    counts = (await session.execute(select(*(_capped(tab, actor, now) for tab in tabs)))).one()
+    tabs = tuple(tab for tab in tabs_for(actor.role) if tab is not Tab.DONE)
+    values = {"now": now, "user_id": actor.user_id, "department_id": actor.only_department_id}
+    statement = _count_statement(tabs, MOST_COUNTED + 1, is_for_department=actor.only_department_id is not None)
+    counts = (await session.execute(statement, values)).one()
     return dict(zip(tabs, counts, strict=True))
 
 
-def _capped(tab: Tab, actor: Actor, now: datetime) -> ColumnElement[int]:
-    some = (
-        select(literal(1).label("one"))
-        .select_from(_appeal.id.table)
-        .where(_tab_condition(tab, actor, now), visible_to(actor))
-        .limit(MOST_COUNTED + 1)
-        .subquery()
-    )
-    return select(func.count()).select_from(some).scalar_subquery().label(str(tab))
+@cache
+def _count_statement(tabs: tuple[Tab, ...], most: int, *, is_for_department: bool) -> Select[Any]:
+    """Built once: it is asked with every page, and building it takes longer than answering it."""
+    only = _appeal.department_id == bindparam("department_id") if is_for_department else true()
+    counts = []
+    for tab in tabs:
+        is_here = _tab_condition(tab, bindparam("user_id"), bindparam("now"))
+        some = select(literal_column("1")).select_from(Appeal).where(is_here, only).limit(most).subquery()
+        counts.append(select(func.count()).select_from(some).scalar_subquery().label(str(tab)))
+    return select(*counts)
 
 
 async def list_queue(
@@ -140,7 +158,9 @@ async def count_found(session: AsyncSession, queue: Queue, actor: Actor, now: da
     found: dict[Tab, int] = {}
     for tab in (Tab.OPEN, Tab.TALK, Tab.DONE):
         if tab in tabs_for(actor.role) and queue.q:
-            found[tab] = len(await _hits(session, queue.q, [_tab_condition(tab, actor, now), visible_to(actor)]))
+            found[tab] = len(
+                await _hits(session, queue.q, [_tab_condition(tab, actor.user_id, now), visible_to(actor)])
+            )
     return found
 
 
@@ -150,7 +170,7 @@ def _conditions(queue: Queue, actor: Actor, now: datetime) -> list[Condition]:
         "topic": _appeal.topic, "state": _appeal.state,
     }  # fmt: skip
     chosen = queue.conditions()
-    conditions = [_tab_condition(queue.tab, actor, now), visible_to(actor)]
+    conditions = [_tab_condition(queue.tab, actor.user_id, now), visible_to(actor)]
     conditions += [column == chosen[name] for name, column in simple.items() if name in chosen]
     if queue.territory:
         conditions.append(_within(queue.territory))
@@ -180,13 +200,22 @@ async def _hits(session: AsyncSession, words: str, conditions: Sequence[Conditio
 async def _page_of(
     session: AsyncSession, queue: Queue, conditions: Sequence[Condition], after: Cursor | None
 ) -> Listing:
-    picked = _in_order(select(*_PICKED), queue, _appeal).where(*conditions, *_beyond(queue, after)).limit(PAGE_SIZE + 1)
+    picked = _picked(queue, conditions, after)
     found = await session.execute(_row_statement(picked, queue))
     rows = [QueueRow(**row._mapping) for row in found]
     if len(rows) <= PAGE_SIZE:
         return Listing(rows, None)
     last = rows[PAGE_SIZE - 1]
     return Listing(rows[:PAGE_SIZE], Cursor(last.queue_at, last.id))
+
+
+def _picked(queue: Queue, conditions: Sequence[Condition], after: Cursor | None) -> Select[Any]:
+    return _in_order(select(*_PICKED), queue, _appeal).where(*conditions, *_beyond(queue, after)).limit(PAGE_SIZE + 1)
+
+
+def picked_rows(queue: Queue, actor: Actor, now: datetime) -> Select[Any]:
+    """The inner statement of a page: which rows, in which order. Its plan is what tests and the benchmark look at."""
+    return _picked(queue, _conditions(queue, actor, now), None)
 
 
 async def rows_by_id(session: AsyncSession, ids: Sequence[int], actor: Actor) -> list[QueueRow]:
@@ -249,42 +278,3 @@ def _beyond(queue: Queue, after: Cursor | None) -> list[Condition]:
     if queue.is_by_due:
         return [tuple_(_appeal.queue_at, _appeal.id) > tuple_(literal(after.queue_at), literal(after.id))]
     return [_appeal.id < after.id]
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionNames:
-    """Readable names of what the address names by key."""
-
-    page: str | None
-    department: str | None
-    territory: str | None
-
-
-async def name_conditions(session: AsyncSession, queue: Queue) -> ConditionNames:
-    """The names for the removable tokens, in one query; none when there is nothing to name."""
-    if not {"page", "department", "territory"} & set(queue.conditions()):
-        return ConditionNames(None, None, None)
-    found = await session.execute(
-        select(
-            select(_page.name).where(_page.id == queue.page).scalar_subquery(),
-            select(_department.short_name).where(_department.id == queue.department).scalar_subquery(),
-            select(_territory.name).where(_territory.code == queue.territory).scalar_subquery(),
-        )
-    )
-    return ConditionNames(*found.one())
-
-
-async def active_departments(session: AsyncSession) -> Sequence[Department]:
-    """The departments that can be given an appeal, by name."""
-    found = await session.scalars(select(Department).where(_department.is_active).order_by(_department.short_name))
-    return found.all()
-
-
-async def territories(session: AsyncSession) -> Sequence[Territory]:
-    """All territories, from the region down."""
-    return (await session.scalars(select(Territory).order_by(_territory.path))).all()
-
-
-async def pages_to_choose(session: AsyncSession) -> Sequence[PublicPage]:
-    """Pages for a list to choose from, the first by name; the rest are reached from a card."""
-    return (await session.scalars(select(PublicPage).order_by(_page.name).limit(MOST_PAGES_TO_CHOOSE))).all()

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from app.appeals.history import plain_label
 from app.appeals.models import OPEN_STATES, Appeal, State
 from app.appeals.queries import QueueRow
-from app.appeals.queue import Queue
 from app.sla import bar, face, wording
 from app.sla import service as sla
 from app.sla import state as reckoning
@@ -60,15 +59,15 @@ class RowView:
 
 
 def row_view(
-    row: QueueRow, clock: Clock | None, queue: Queue, now: datetime, *, threshold: float, selected: int | None
+    row: QueueRow, clock: Clock | None, query: str, now: datetime, *, threshold: float, selected: int | None
 ) -> RowView:
-    """What the list shows of an appeal. Below `threshold` the rules did not believe the topic."""
+    """What the list with this query string shows. Below `threshold` the rules did not believe the topic."""
     untouched = row.state in (State.ROUTED, State.REVIEW) and row.assignee_id is None
     is_doubtful = row.confidence is not None and row.confidence < threshold
     return RowView(
         id=row.id,
-        href=card_address(queue, row.id),
-        address=list_address(queue, row.id),
+        href=f"/appeals/{row.id}{query}",
+        address=f"/queue{query}{'&' if query else '?'}selected={row.id}",
         countdown=_row_countdown(row, clock, now),
         platform=row.platform,
         author=row.author_name or "Житель",
@@ -87,17 +86,6 @@ def row_view(
         is_stuck=row.is_stuck,
         who=row.assignee_name or "",
     )
-
-
-def card_address(queue: Queue, appeal_id: int) -> str:
-    """The card as a page of its own that knows its list."""
-    return f"/appeals/{appeal_id}" + queue.url().removeprefix("/queue")
-
-
-def list_address(queue: Queue, appeal_id: int) -> str:
-    """The list with the card beside it."""
-    address = queue.url()
-    return f"{address}{'&' if '?' in address else '?'}selected={appeal_id}"
 
 
 def nearest(clocks: Iterable[Clock]) -> dict[int, Clock]:

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.access import Actor, OperatorDep, StaffDep
-from app.appeals import queries
+from app.appeals import choices, queries
 from app.appeals.card import read_card
 from app.appeals.models import Appeal
 from app.appeals.pages import LARGEST_ID, IdInPath, SeenVersion, carry_out
@@ -72,9 +72,9 @@ async def show_conditions(request: Request, session: SessionDep, actor: StaffDep
         queue=Queue.from_query(request.query_params, actor.role),
         platforms=PLATFORMS,
         states=STATE_NAMES,
-        departments=await queries.active_departments(session),
-        territories=await queries.territories(session),
-        pages=await queries.pages_to_choose(session),
+        departments=await choices.active_departments(session),
+        territories=await choices.territories(session),
+        pages=await choices.pages_to_choose(session),
         topics=request.app.state.resources.judge.manifest.labels["topic"],
     )
 

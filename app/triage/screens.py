@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import formats
 from app.accounts.actor import RIGHTS, Actor, Right
-from app.appeals import queries, views
+from app.appeals import choices, queries, views
 from app.appeals import service as appeals
 from app.appeals.card import Card, read_card
 from app.appeals.drafts import shown_to_all
@@ -124,21 +124,22 @@ async def row_views(desk: Desk, queue: Queue, rows: Sequence[QueueRow], selected
     """The rows as they are drawn; the clocks of all of them in one query."""
     clocks = views.nearest(await sla.open_clocks(desk.session, [row.id for row in rows])) if rows else {}
     threshold = desk.resources.rule_set.tables.thresholds.topic
+    query = queue.url().removeprefix("/queue")
     return [
-        views.row_view(row, clocks.get(row.id), queue, desk.now, threshold=threshold, selected=selected) for row in rows
+        views.row_view(row, clocks.get(row.id), query, desk.now, threshold=threshold, selected=selected) for row in rows
     ]
 
 
 async def tokens(desk: Desk, queue: Queue) -> list[Token]:
     """The conditions that are set, as removable words."""
-    names = await queries.name_conditions(desk.session, queue)
+    names = await choices.name_conditions(desk.session, queue)
     return [
         Token(CONDITION_NAMES[name], _condition_text(name, value, names), queue.without(name))
         for name, value in queue.conditions().items()
     ]
 
 
-def _condition_text(name: str, value: Any, names: queries.ConditionNames) -> str:
+def _condition_text(name: str, value: Any, names: choices.ConditionNames) -> str:
     if name == "platform":
         return PLATFORMS[value].name if value in PLATFORMS else str(value)
     if name == "state":
@@ -164,7 +165,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "pieces": await marked_text(desk.resources, appeal),
         "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time),
         "journal": lines_of(card.history, tell_time),
-        "departments": await queries.active_departments(desk.session) if appeal.is_open else [],
+        "departments": await choices.active_departments(desk.session) if appeal.is_open else [],
         "close_reasons": appeals.CLOSE_REASONS,
         "others": [(other, STATE_NAMES[State(other.state)], name) for other, name in card.others],
         "may_choose": desk.actor.role in RIGHTS[Right.ROUTE] and appeal.is_open,
