@@ -25,7 +25,7 @@ console = Console()
 
 def _is_met(name: str, entry: dict[str, Any]) -> bool:
     measured = entry["ratio"] if name in RATIO_GOALS else entry["value"]
-    return measured <= entry["goal"] if name.endswith(LOWER_IS_BETTER) else measured >= entry["goal"]
+    return bool(measured <= entry["goal"] if name.endswith(LOWER_IS_BETTER) else measured >= entry["goal"])
 
 
 def _table(results: dict[str, dict[str, Any]]) -> Table:
