@@ -9,9 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.access import Actor, OperatorDep
-from app.appeals import queries as appeal_queries
-from app.appeals import queue
+from app.accounts.access import OperatorDep
 from app.appeals.delivery import resume_page
 from app.audit.service import audit
 from app.db import SessionDep
@@ -71,7 +69,6 @@ async def show_events(
         "tab_name": TAB_NAMES[tab],
         "tabs": _tabs(tab, counts),
         "count": counts[tab],
-        "badges": await _badges(session, actor, counts, now),
         "pulse": await queries.read_pulse(session, now),
         "failures": failures,
     }
@@ -102,11 +99,6 @@ def _tabs(current: Tab, counts: dict[Tab, int]) -> list[dict[str, Any]]:
 
 def _count_text(count: int) -> str:
     return f"{number(MOST_COUNTED)}+" if count > MOST_COUNTED else number(count)
-
-
-async def _badges(session: AsyncSession, actor: Actor, counts: dict[Tab, int], now: datetime) -> dict[str, int]:
-    overdue = (await appeal_queries.count_tabs(session, actor, now))[queue.Tab.OVERDUE]
-    return {"overdue": overdue, "failed_events": counts[Tab.FAILED]}
 
 
 def _page_of(tab: Tab, rows: list[Any]) -> dict[str, Any]:

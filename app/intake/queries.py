@@ -98,12 +98,6 @@ def _count_of_tab(tab: Tab, now: datetime) -> Any:
     return _capped(select(literal(1)).where(_of_tab(tab, now)))
 
 
-async def count_failed(session: AsyncSession) -> int:
-    """How many deliveries wait for a person, up to MOST_COUNTED + 1: the badge of the rail."""
-    failed = select(literal(1)).where(col(InboxEvent.state) == EventState.FAILED)
-    return await session.scalar(select(_capped(failed))) or 0
-
-
 def _capped(rows: Select[Any]) -> Any:
     return select(func.count()).select_from(rows.limit(MOST_COUNTED + 1).subquery()).scalar_subquery()
 

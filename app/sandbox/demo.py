@@ -52,9 +52,9 @@ async def seed_demo(resources: Resources, now: datetime) -> dict[str, str]:
     pages = await _known_pages(resources, city)
     if pages:
         _point_webhooks_here(resources.settings, pages)
+        await reload_stand_in(resources.settings)
     else:
         await _found(resources, city, now)
-    await reload_stand_in(resources.settings)
     return logins
 
 
@@ -67,12 +67,19 @@ async def _found(resources: Resources, city: City, now: datetime) -> None:
     }
     stage = Stage(resources, pages, now)
     post_ids = _found_in_stand_in(stage, city, {key: _webhook(resources.settings, row) for key, row in rows.items()})
+    await _publish(stage, resources.settings)  # a worker that runs beside may ask the stand-in for names already
     Citizens(stage, city, Office(stage, await _actors(resources)), post_ids).plan_all()
     await stage.run()
     await fetch_authors(stage.resources)
     while await mark_breaches(resources, now):
         pass
-    save_world(stage.stand_in.world, state_file(resources.settings))
+    await _publish(stage, resources.settings)
+
+
+async def _publish(stage: Stage, settings: Settings) -> None:
+    """Let the running stand-in, or the next one, know what has happened on the stage."""
+    save_world(stage.stand_in.world, state_file(settings))
+    await reload_stand_in(settings)
 
 
 async def _add_page(session: AsyncSession, resources: Resources, page: CityPage, now: datetime) -> PublicPage:

@@ -37,8 +37,3 @@ def moment_with_share_left(share: float, policy: Policy, calendar: WorkCalendar,
         else:
             late = middle
     return early
-
-
-def answered_at(begin: datetime, working_minutes: int, calendar: WorkCalendar) -> datetime:
-    """So many working minutes later."""
-    return calendar.add_working(begin, working_minutes)

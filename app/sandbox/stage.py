@@ -17,8 +17,10 @@ from sqlalchemy import Select, func, select
 from sqlmodel import col
 
 from app.appeals.models import Answer, Message
+from app.db import Database
 from app.intake.models import EventState, InboxEvent
 from app.intake.service import drain_batch
+from app.jobs import Job, Queue
 from app.platforms import PLATFORMS
 from app.platforms.base import Credentials, Kind, OutgoingMessage, SentMessage
 from app.resources import Resources
@@ -40,6 +42,13 @@ class DemoPage:
     credentials: Credentials
 
 
+class _NoNudges(Queue):
+    """A worker that runs beside need not hurry: the stage does the work itself."""
+
+    def nudge(self, job: Job) -> None:
+        """Tell nobody."""
+
+
 def _noon(day: datetime, zone: str) -> datetime:
     return day.astimezone(ZoneInfo(zone)).replace(hour=12, minute=0, second=0, microsecond=0)
 
@@ -57,7 +66,8 @@ class Stage:
         webhooks = httpx.AsyncClient(transport=httpx.MockTransport(self._catch))
         self.stand_in = VkStandIn(client=webhooks, now=lambda: self._moment, monotonic=lambda: self._moment.timestamp())
         http = httpx.AsyncClient(transport=httpx.ASGITransport(self.stand_in.app))
-        self.resources = replace(resources, http=http)
+        database = Database(resources.database.engine, _NoNudges(resources.settings.redis_url))
+        self.resources = replace(resources, http=http, database=database)
 
     def plan(self, moment: datetime, deed: Deed) -> None:
         """Let this happen then; what would lie in the future does not happen."""
