@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Row, Select, func, select, union
+from sqlalchemy import ColumnElement, Row, Select, func, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.appeals.api_schema import AppealCard, AppealItem, MessageItem
@@ -14,6 +14,7 @@ from app.departments.models import Department
 from app.public_pages.models import PublicPage
 from app.sla.models import Clock
 
+MOST_HITS = 1000
 # Columns of the tables, not attributes of the models: SQLModel types those as plain values.
 _messages: Any = Message.__table__.c  # type: ignore[attr-defined]
 _pages: Any = PublicPage.__table__.c  # type: ignore[attr-defined]
@@ -81,11 +82,14 @@ async def appeals_before(
     for column, value in wanted.items():
         if value is not None:
             statement = statement.where(column == value)
-    if filters.page is not None:
+    if filters.page is not None or filters.platform is not None:
         page_ids = await _page_ids(session, filters.platform, filters.page)
-        statement = statement.where(appeal_columns.page_id.in_(page_ids))
+        if not page_ids:
+            return []  # a walk through all appeals would find out the same
+        if filters.page is not None:
+            statement = statement.where(appeal_columns.page_id.in_(page_ids))
     if filters.text is not None:
-        statement = statement.where(appeal_columns.id.in_(_found_by(filters.text, before_id)))
+        statement = statement.where(await _matching(session, filters.text, before_id))
     return await _newest(session, statement, appeal_columns.id, before_id, limit)
 
 
@@ -98,13 +102,19 @@ def _appeals(schema: type[BaseModel]) -> Select[Any]:
     )
 
 
-def _found_by(text: str, before_id: int | None) -> Select[Any]:
-    """Full text in Russian. Materialised, or a rare word makes PostgreSQL walk the whole primary key for it."""
-    hits = select(appeal_columns.id).where(appeal_columns.search.op("@@")(func.websearch_to_tsquery("russian", text)))
+async def _matching(session: AsyncSession, text: str, before_id: int | None) -> ColumnElement[bool]:
+    """Full text in Russian: the ids of a rare word, found apart from the order, or PostgreSQL walks the whole list for
+    it; the condition itself for a frequent one, which that walk meets soon.
+    """
+    matches: ColumnElement[bool] = appeal_columns.search.op("@@", is_comparison=True)(
+        func.websearch_to_tsquery("russian", text)
+    )
+    found = select(appeal_columns.id).where(matches).limit(MOST_HITS + 1)
     if before_id is not None:
-        hits = hits.where(appeal_columns.id < before_id)
-    found = hits.cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
-    return select(found.c.id)
+        found = found.where(appeal_columns.id < before_id)
+    hits = found.cte("hits").prefix_with("MATERIALIZED")
+    ids = (await session.scalars(select(hits.c.id))).all()
+    return appeal_columns.id.in_(ids) if len(ids) <= MOST_HITS else matches
 
 
 async def _id_of(session: AsyncSession, column: Any, code: str | None) -> int | None:
@@ -114,11 +124,10 @@ async def _id_of(session: AsyncSession, column: Any, code: str | None) -> int | 
     return await session.scalar(select(column.table.c.id).where(column == code)) or 0
 
 
-async def _page_ids(session: AsyncSession, platform: str | None, external_id: str) -> Sequence[int]:
-    """Pages with this number; two networks may use the same one."""
-    statement = select(_pages.id).where(_pages.external_id == external_id)
-    if platform is not None:
-        statement = statement.where(_pages.platform == platform)
+async def _page_ids(session: AsyncSession, platform: str | None, external_id: str | None) -> Sequence[int]:
+    """Pages of this network with this number; two networks may use the same one."""
+    wanted = {_pages.platform: platform, _pages.external_id: external_id}
+    statement = select(_pages.id).where(*(column == value for column, value in wanted.items() if value is not None))
     return (await session.scalars(statement)).all()
 
 

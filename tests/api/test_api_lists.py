@@ -195,3 +195,12 @@ async def test_a_department_token_made_by_hand_sees_nothing(api: httpx.AsyncClie
     answer = await api.get("/appeals")
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "not_allowed"
+
+
+async def test_a_frequent_word_is_found_along_the_list(
+    api: httpx.AsyncClient, three_appeals: VK, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.appeals.api_queries.MOST_HITS", 1)
+    assert await ids(api, text="дом or автобусы") == [3, 1]
+    assert await ids(api, text="отоплением") == [1]
+    assert await ids(api, text="дом or автобусы", state="closed") == []
