@@ -22,7 +22,7 @@ from app.time import utc_now
 
 console = Console()
 PR_SET_PDEATHSIG = 1
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
 RESTART_PAUSE_SECONDS = 1.0
 POLL_SECONDS = 0.2
@@ -64,12 +64,13 @@ def run_everything(settings: Settings, *, is_demo: bool) -> None:
             settings = _demo_settings(settings)
         console.print("Обновляю схему базы…")
         migrate_database(settings)
+        logins = _seed(settings) if is_demo else {}
         children = _children(settings)
         for child in children:
             child.start()
         try:
             if _wait_until_ready(settings, children, stopping):
-                _greet(settings, is_demo=is_demo)
+                _greet(settings, logins)
                 _watch(children, stopping)
         finally:
             _stop(children)
@@ -132,21 +133,25 @@ def _is_ready(settings: Settings) -> bool:
         return False
 
 
-def _greet(settings: Settings, *, is_demo: bool) -> None:
+def _seed(settings: Settings) -> dict[str, str]:
+    """The demo city, before any process could meet it half built; its logins."""
+    console.print("Завожу демонстрационный город…")
+
+    async def seed() -> dict[str, str]:
+        async with open_resources(settings) as resources:
+            return await seed_demo(resources, utc_now())
+
+    return asyncio.run(seed())
+
+
+def _greet(settings: Settings, logins: dict[str, str]) -> None:
     console.print(f"\n[bold]Готово:[/bold] {settings.base_url}")
-    if is_demo:
-        with console.status("Завожу демонстрационный город…"):
-            logins = asyncio.run(_seed(settings))
+    if logins:
         console.print("Входы демонстрации:")
         for login, password in logins.items():
-            console.print(f"  {login}  {password}", highlight=False)
+            console.print(f"  {login}  {password}", highlight=False, markup=False)
         console.print(f"Песочница: {settings.base_url}/sandbox")
     console.print("Остановить: Ctrl+C\n")
-
-
-async def _seed(settings: Settings) -> dict[str, str]:
-    async with open_resources(settings) as resources:
-        return await seed_demo(resources, utc_now())
 
 
 def _watch(children: list[Child], stopping: list[int]) -> None:

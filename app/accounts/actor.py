@@ -59,7 +59,10 @@ class Actor:
 class BelongsToDepartment(Protocol):
     """Anything with a department in charge: an appeal."""
 
-    department_id: int | None
+    @property
+    def department_id(self) -> int | None:
+        """The department in charge."""
+        ...
 
 
 def may_see(actor: Actor, appeal: BelongsToDepartment) -> bool:
