@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from fastapi import Depends, Request
 from sqlalchemy import DateTime, Table, text
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Field, SQLModel
@@ -30,12 +31,28 @@ def utc_field(**options: Any) -> Any:
     return Field(sa_type=DateTime(timezone=True), **options)
 
 
+class NotPostgres(ValueError):
+    """The address names another database than PostgreSQL, or nothing at all."""
+
+
 def driver_url(url: str) -> str:
-    """Any PostgreSQL URL with our one driver, psycopg 3, in it."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise ValueError("APPEALS_DATABASE_URL: нужен адрес PostgreSQL (postgresql://…)")
-    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    """Any PostgreSQL URL with our one driver, psycopg 3, in it. Raises NotPostgres."""
+    return _with_driver(url, "postgresql+psycopg")
+
+
+def libpq_url(url: str) -> str:
+    """The same for psycopg itself, which knows no drivers. Raises NotPostgres."""
+    return _with_driver(url, "postgresql")
+
+
+def _with_driver(url: str, driver: str) -> str:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise NotPostgres("APPEALS_DATABASE_URL: это не адрес базы данных") from error
+    if parsed.drivername.split("+")[0] not in {"postgresql", "postgres"}:
+        raise NotPostgres("APPEALS_DATABASE_URL: нужен адрес PostgreSQL (postgresql://…)")
+    return parsed.set(drivername=driver).render_as_string(hide_password=False)
 
 
 def create_engine(url: str, pool_size: int) -> AsyncEngine:

@@ -12,6 +12,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db import libpq_url
+
 log = structlog.get_logger()
 CHANNEL = "appeals"
 MOST_IDS = 500  # a NOTIFY payload holds 8,000 bytes
@@ -60,16 +62,21 @@ class Live:
     async def _listen(self) -> None:
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+                connection = await psycopg.AsyncConnection.connect(libpq_url(self._url), autocommit=True)
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     async for notice in connection.notifies():
-                        self._tell(json.loads(notice.payload))
+                        self._tell(notice.payload)
             except psycopg.Error as error:
                 log.warning("live_disconnected", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _tell(self, ids: list[int]) -> None:
+    def _tell(self, payload: str) -> None:
+        try:
+            ids = json.loads(payload)
+        except ValueError:  # anybody with access to the database may NOTIFY
+            log.warning("live_not_understood")
+            return
         for queue in self._browsers:
             if not queue.full():
                 queue.put_nowait(ids)

@@ -1,0 +1,55 @@
+"""Settings come from APPEALS_* variables, are typed, and keep their secrets to themselves."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.platforms import PLATFORMS
+from app.settings import Settings, get_settings
+
+
+def read(**values: object) -> Settings:
+    return Settings(_env_file=None, **values)  # type: ignore[call-arg, arg-type]
+
+
+def test_the_environment_is_read_with_its_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APPEALS_PORT", "8123")
+    monkeypatch.setenv("APPEALS_DATA_DIR", "somewhere")
+    monkeypatch.setenv("APPEALS_SECRET_KEY", "very secret")
+    monkeypatch.setenv("PORT", "1")
+    settings = read()
+    assert (settings.port, settings.data_dir) == (8123, Path("somewhere"))
+    assert "very secret" not in repr(settings)
+
+
+def test_an_env_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("APPEALS_PORT=8001\nAPPEALS_CENTER_NAME=ЦУР\nUNKNOWN=1\n")
+    monkeypatch.setenv("APPEALS_PORT", "8002")
+    monkeypatch.chdir(tmp_path)
+    settings = Settings()
+    assert (settings.port, settings.center_name) == (8002, "ЦУР")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("port", 0), ("port", 70000), ("drain_batch_size", 0), ("payload_retention_days", 1)]
+)
+def test_senseless_values_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        read(**{name: value})
+
+
+def test_links_begin_with_the_public_address() -> None:
+    assert read(port=8123).base_url == "http://127.0.0.1:8123"
+    assert read(public_url="https://cur.example/").base_url == "https://cur.example"
+
+
+def test_every_platform_has_an_address_without_a_trailing_slash() -> None:
+    settings = read(vk_api_url="http://127.0.0.1:9/")
+    assert settings.api_url("vk") == "http://127.0.0.1:9"
+    for code in {*PLATFORMS, "ok", "max", "tg", "vb"}:
+        assert settings.api_url(code).startswith("http")
+
+
+def test_a_process_reads_its_settings_once() -> None:
+    assert get_settings() is get_settings()
