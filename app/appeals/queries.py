@@ -172,6 +172,8 @@ def _conditions(queue: Queue, actor: Actor, now: datetime) -> list[Condition]:
     chosen = queue.conditions()
     conditions = [_tab_condition(queue.tab, actor.user_id, now), visible_to(actor)]
     conditions += [column == chosen[name] for name, column in simple.items() if name in chosen]
+    if queue.platform:  # a platform without pages: nothing is walked in vain
+        conditions.append(exists().where(_page.platform == queue.platform))
     if queue.territory:
         conditions.append(_within(queue.territory))
     return conditions

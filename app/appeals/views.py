@@ -107,7 +107,9 @@ def _row_countdown(row: QueueRow, clock: Clock | None, now: datetime) -> Countdo
         is_answered = row.state == State.ANSWERED
         day = face.due_text(row.closed_at, now, _zone()) if row.closed_at else ""
         return Countdown("done" if is_answered else "closed", "ответ дан" if is_answered else "закрыто", day)
-    return countdown(clock, now) if clock else Countdown("none", "без срока", "")
+    if row.is_talk or clock is None:  # nobody owes an answer to talk
+        return Countdown("none", "без срока", face.due_text(row.received_at, now, _zone()))
+    return countdown(clock, now)
 
 
 def countdown(clock: Clock, now: datetime) -> Countdown:
@@ -186,10 +188,9 @@ def _percent(share: float) -> float:
 
 
 def _lower(mark: bar.BarMark) -> BarText:
-    if mark.kind != "now":
-        return BarText(_percent(mark.at), mark.text, "start", False)
-    anchor = "start" if mark.at < _EDGE else "end" if mark.at > 1 - _EDGE else "middle"
-    return BarText(_percent(mark.at), mark.text, anchor, True)
+    is_now = mark.kind == "now"
+    anchor = "end" if mark.at > 1 - _EDGE else "middle" if is_now and mark.at >= _EDGE else "start"
+    return BarText(_percent(mark.at), mark.text, anchor, is_now)
 
 
 def _spoken(state: reckoning.ClockState, calendar: WorkCalendar, now: datetime) -> str:

@@ -178,7 +178,7 @@ def _promise(card: Card, now: datetime) -> dict[str, Any]:
     """The nearest open clock as badge and picture, the closed ones in a line each."""
     running = views.nearest(clock for clock in card.clocks if clock.closed_at is None).get(card.appeal.id or 0)
     return {
-        "countdown": views.countdown(running, now) if running else None,
+        "countdown": views.countdown(running, now) if running and not card.appeal.is_talk else None,
         "clock": views.clock_view(running, now) if running else None,
         "kept": [views.kept_promise(clock) for clock in card.clocks if clock.closed_at is not None],
     }

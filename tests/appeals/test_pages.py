@@ -415,7 +415,7 @@ async def test_the_stream_tells_changes_and_beats_when_nothing_happens() -> None
     async with aclosing(pages.events(live, heartbeat_seconds=0.02)) as stream:
         assert (await anext(stream)).startswith(":")
         assert (await anext(stream)).startswith(":")  # nothing happened for a while
-        live._tell([7, 9])
+        live._tell("[7,9]")
         while (said := await anext(stream)).startswith(":"):
             pass
         assert said == 'event: appeals\ndata: {"ids":[7,9]}\n\n'

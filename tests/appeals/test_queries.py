@@ -137,16 +137,13 @@ async def test_pages_follow_each_other_without_gap_or_repetition(
 
 
 async def test_each_condition_narrows_the_list(archive: Archive) -> None:
-    found = await archive.add(
-        topic="Снег", platform="ok", department_id=archive.departments["minzdrav"], state="review"
-    )
-    await archive.add()
-    for queue in (
-        Queue(topic="Снег"), Queue(platform="ok"), Queue(department=archive.departments["minzdrav"]),
-        Queue(state=State.REVIEW),
-    ):  # fmt: skip
+    found = await archive.add(topic="Снег", department_id=archive.departments["minzdrav"], state=State.REVIEW)
+    other = await archive.add()
+    for queue in (Queue(topic="Снег"), Queue(department=archive.departments["minzdrav"]), Queue(state=State.REVIEW)):
         assert await ids(archive, queue) == [found], queue
     assert await ids(archive, Queue(page=10**6)) == []
+    assert await ids(archive, Queue(platform="vk", page=archive.page.id)) == [found, other]
+    assert await ids(archive, Queue(platform="ok")) == []
 
 
 async def test_a_territory_holds_its_parts_and_the_pages_own_place_counts(archive: Archive) -> None:
