@@ -2,13 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import httpx
 import typer
 import uvicorn
+from alembic.util import CommandError
+from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,19 +19,20 @@ from app import embedded
 from app.accounts import service as accounts
 from app.accounts.actor import Actor
 from app.accounts.models import Role
-from app.db import SchemaIsStale
+from app.db import NotPostgres, SchemaIsStale
 from app.errors import AppError
 from app.installation import migrate_database, with_resources, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
 from app.platforms.base import Credentials
 from app.public_pages import service as public_pages
-from app.resources import NotConfigured, Resources
+from app.resources import NotConfigured, Resources, require_servers
 from app.settings import get_settings
 from app.time import utc_now
-from app.vault import SecretKeyMissing
+from app.vault import CannotDecrypt, SecretKeyMissing
 from app.worker import run_worker
 from classifier import ArtifactRejected
+from routing_rules import RuleSetInvalid
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Маршрутизация обращений из соцсетей.")
 token_app = typer.Typer(no_args_is_help=True, help="Токены доступа к /api/v1.")
@@ -42,28 +46,48 @@ console = Console(stderr=True)
 COMMAND_LINE = Actor(label="Командная строка", role=Role.ADMIN)
 T = TypeVar("T")
 EXPECTED_ERRORS = (
-    AppError, NotConfigured, SchemaIsStale, SecretKeyMissing, ArtifactRejected, embedded.EmbeddedServerFailed,
-    SQLAlchemyError, httpx.HTTPError, OSError,
+    AppError, NotConfigured, NotPostgres, SchemaIsStale, SecretKeyMissing, CannotDecrypt, ArtifactRejected,
+    RuleSetInvalid, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
+    httpx.HTTPError, OSError,
 )  # fmt: skip
 
 
 def fail(message: str) -> NoReturn:
     """Say why on standard error and leave with 1."""
-    console.print(f"[red]{message}[/red]")
+    console.print(message, style="red", markup=False, highlight=False)
     raise typer.Exit(1)
 
 
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Whatever may be expected to go wrong becomes one sentence."""
+    try:
+        yield
+    except EXPECTED_ERRORS as error:
+        fail(_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        wrong = [f"APPEALS_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+        return f"Настройки не подходят. {'; '.join(wrong)}"
+    if isinstance(error, SQLAlchemyError):
+        cause = getattr(error, "orig", None) or error
+        return f"База данных не отвечает или отказала: {str(cause).splitlines()[0]}"
+    if isinstance(error, httpx.HTTPError):
+        return f"Сервис не отвечает, запущен ли он? ({error})"
+    return str(error)
+
+
 def run(work: Callable[[Resources], Awaitable[T]]) -> T:
-    """Run one command with everything open; expected errors become one sentence."""
+    """Run one command with everything open."""
 
     async def session() -> T:
         async with with_resources(get_settings()) as resources:
             return await work(resources)
 
-    try:
+    with plain_errors():
         return asyncio.run(session())
-    except EXPECTED_ERRORS as error:
-        fail(str(error))
 
 
 @app.command()
@@ -73,10 +97,8 @@ def up(
     """Всё сразу: встроенные серверы, схема, веб и рабочий процесс. Остановить: Ctrl+C."""
     from app.supervisor import run_everything
 
-    try:
+    with plain_errors():
         run_everything(get_settings(), is_demo=demo)
-    except EXPECTED_ERRORS as error:
-        fail(str(error))
 
 
 @app.command()
@@ -84,7 +106,8 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Веб-процессов на этом порту")] = 1,
 ) -> None:
     """Веб-процесс: приём вебхуков, рабочее место, API."""
-    settings = get_settings()
+    with plain_errors():
+        settings = require_servers(get_settings())
     configure_logging()
     uvicorn.run(
         "app.main:create_app", factory=True, host=settings.host, port=settings.port, workers=workers,
@@ -96,20 +119,15 @@ def serve(
 def worker() -> None:
     """Рабочий процесс: разбор доставок, отправка ответов, сроки."""
     configure_logging()
-    settings = get_settings()
-    if not settings.database_url or not settings.redis_url:
-        fail("Задайте APPEALS_DATABASE_URL и APPEALS_REDIS_URL или запустите `appeals up`")
-    asyncio.run(run_worker(settings))
+    with plain_errors():
+        asyncio.run(run_worker(get_settings()))
 
 
 @app.command()
 def migrate() -> None:
     """Привести схему базы к этой версии и обновить справочники отделов и территорий."""
-    try:
-        with with_servers(get_settings()) as settings:
-            migrate_database(settings)
-    except EXPECTED_ERRORS as error:
-        fail(str(error))
+    with plain_errors(), with_servers(get_settings()) as settings:
+        migrate_database(settings)
     console.print("Схема и справочники обновлены")
 
 

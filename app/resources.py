@@ -35,11 +35,20 @@ class NotConfigured(RuntimeError):
     """A server address is missing: `appeals up` embeds the servers, `serve` and `worker` need them given."""
 
 
-@asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Open everything; close it in the reverse order. Raises NotConfigured, SchemaIsStale, ArtifactRejected."""
+def require_servers(settings: Settings) -> Settings:
+    """The same settings. Raises NotConfigured when an address is missing."""
     if not settings.database_url or not settings.redis_url:
         raise NotConfigured("Задайте APPEALS_DATABASE_URL и APPEALS_REDIS_URL или запустите `appeals up`")
+    return settings
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Open everything; close it in the reverse order.
+
+    Raises NotConfigured, NotPostgres, SecretKeyMissing, ArtifactRejected, RuleSetInvalid.
+    """
+    require_servers(settings)
     engine = db.create_engine(settings.database_url, settings.database_pool_size)
     queue = Queue(settings.redis_url)
     async with AsyncExitStack() as stack:

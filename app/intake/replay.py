@@ -17,18 +17,18 @@ async def deliver_fixture(resources: Resources, payload: bytes, page_external_id
     Raises Invalid (not a JSON object), NotFound (no such page), httpx.HTTPError (the service does not run).
     """
     try:
-        event = json.loads(payload)
-        group_id = page_external_id or str(event["group_id"])
+        event = dict(json.loads(payload))
+        group_id = int(page_external_id or event["group_id"])
     except (ValueError, KeyError, TypeError) as error:
         raise Invalid("В файле нет доставки ВКонтакте: нужен объект JSON с group_id") from error
     async with resources.database.transaction() as session:
         page = await session.scalar(
-            select(PublicPage).where(col(PublicPage.platform) == "vk", col(PublicPage.external_id) == group_id)
+            select(PublicPage).where(col(PublicPage.platform) == "vk", col(PublicPage.external_id) == str(group_id))
         )
     if page is None:
         raise NotFound(f"Страница vk {group_id} не заведена")
     secret = open_credentials(resources.vault, page).secret
-    body = json.dumps({**event, "group_id": int(group_id), "secret": secret}).encode()
+    body = json.dumps({**event, "group_id": group_id, "secret": secret}).encode()
     answer = await resources.http.post(
         resources.settings.base_url + webhook_path(page), content=body, headers={"Content-Type": "application/json"}
     )

@@ -1,0 +1,325 @@
+"""The command line: what it makes stands alone on the last line, what goes wrong is one sentence and exit code 1."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import Result
+from sqlalchemy import create_engine, select, text, update
+from sqlalchemy.engine import Engine
+from sqlmodel import SQLModel, col
+from typer.testing import CliRunner
+
+import app.cli
+import app.resources
+import app.supervisor
+from app.accounts.models import ApiToken, Role, User
+from app.accounts.service import hash_of
+from app.audit.models import AuditEntry
+from app.db import Database, driver_url
+from app.intake.models import EventState, InboxEvent
+from app.platforms.base import Credentials
+from app.public_pages.models import PublicPage
+from app.public_pages.service import open_credentials
+from app.settings import Settings, get_settings
+from app.vault import open_vault
+from classifier import ArtifactRejected, Judge
+from routing_rules import RuleSet
+from tests.conftest import FIXTURES, NOW, PASSWORD
+
+PAGE = ["pages", "add", "--platform", "vk", "--external-id", "200000001", "--name", "Школа № 1", "--secret", "s3cret"]
+
+
+@dataclass
+class Machine:
+    """Somebody at a terminal."""
+
+    engine: Engine
+    folder: Path
+
+    def enter(self, *words: str, given: str = "") -> Result:
+        return CliRunner().invoke(app.cli.app, list(words), input=given)
+
+    def refused(self, *words: str, given: str = "") -> str:
+        """The sentence on standard error."""
+        result = self.enter(*words, given=given)
+        assert result.exit_code == 1, result.output
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr
+        return " ".join(result.stderr.split())
+
+    def made(self, *words: str, given: str = "") -> str:
+        """The last line of standard output."""
+        result = self.enter(*words, given=given)
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()[-1] if result.stdout else ""
+
+    def rows(self, model: type[SQLModel]) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(model)).all())
+
+
+@pytest.fixture
+def machine(
+    database: Database, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judge: Judge,
+    rule_set: RuleSet,
+) -> Any:  # fmt: skip
+    """Settings come from the environment alone; the model is read once for all commands."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "DATABASE_URL": postgres_url, "REDIS_URL": "unix:///nowhere", "DATA_DIR": str(tmp_path / "data"),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"APPEALS_{name}", value)
+    monkeypatch.setattr("app.jobs.CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(app.resources.Judge, "load", lambda path: judge)
+    get_settings.cache_clear()
+    engine = create_engine(driver_url(postgres_url))
+    yield Machine(engine, tmp_path)
+    engine.dispose()
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def setting(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    def change(name: str, value: str) -> None:
+        monkeypatch.setenv(f"APPEALS_{name}", value)
+        get_settings.cache_clear()
+
+    return change
+
+
+def test_adding_a_page_prints_its_webhook_path_alone(machine: Machine) -> None:
+    path = machine.made(*PAGE, "--confirmation", "c0de", "--access-token", "t0ken", "--territory", "52701000")
+    (page,) = machine.rows(PublicPage)
+    assert path == f"/webhooks/vk/{page.key}"
+    assert (page.name, page.territory_code, page.audience, page.sphere) == ("Школа № 1", "52701000", None, None)
+    opened = open_credentials(open_vault(get_settings()), page)
+    assert opened == Credentials("200000001", "s3cret", "c0de", "t0ken")
+
+
+def test_a_page_may_name_its_sphere_and_audience(machine: Machine) -> None:
+    result = machine.enter(*PAGE, "--sphere", "education", "--audience", "31900", "--user-token", "adm1n")
+    (page,) = machine.rows(PublicPage)
+    assert (page.sphere, page.audience) == ("education", 31900)
+    assert f"http://127.0.0.1:8000/webhooks/vk/{page.key}" in result.stderr.replace("\n", "")
+    assert "s3cret" not in result.output
+
+
+def test_a_page_that_makes_no_sense_is_refused_in_words(machine: Machine) -> None:
+    assert "99999999" in machine.refused(*PAGE, "--territory", "99999999")
+    assert "myspace" in machine.refused(*PAGE[:2], "--platform", "myspace", *PAGE[4:])
+    machine.made(*PAGE)
+    assert "уже заведена" in machine.refused(*PAGE)
+
+
+def test_a_token_is_printed_alone_and_stored_as_a_hash(machine: Machine) -> None:
+    token = machine.made("token", "create", "--name", "Портал", "--role", "operator")
+    (stored,) = machine.rows(ApiToken)
+    assert (stored.name, stored.role, stored.token_hash) == ("Портал", "operator", hash_of(token))
+    machine.made("token", "revoke", "--name", "Портал")
+    assert machine.rows(ApiToken)[0].revoked_at is not None
+    assert "нет" in machine.refused("token", "revoke", "--name", "Другой")
+    assert "уже есть" in machine.refused("token", "create", "--name", "Портал", "--role", "admin")
+
+
+def test_a_role_that_does_not_exist_is_a_wrong_use(machine: Machine) -> None:
+    result = machine.enter("token", "create", "--name", "N", "--role", "king")
+    assert (result.exit_code, machine.rows(ApiToken)) == (2, [])
+
+
+def test_a_person_gets_the_password_from_standard_input(machine: Machine) -> None:
+    create = ["user", "create", "--login", "Anna", "--name", "Анна", "--role", "operator"]
+    machine.made(*create, given=f"{PASSWORD}\n")
+    (person,) = machine.rows(User)
+    assert (person.login, person.role) == ("anna", Role.OPERATOR)
+    assert PASSWORD not in person.password_hash
+    assert "занят" in machine.refused(*create, given=f"{PASSWORD}\n")
+    machine.made("user", "password", "--login", "anna", given="another-long-password\n")
+    assert machine.rows(User)[0].password_hash != person.password_hash
+    assert "знаков" in machine.refused("user", "password", "--login", "anna", given="short\n")
+
+
+def test_a_person_of_a_department_needs_one_that_exists(machine: Machine) -> None:
+    create = ["user", "create", "--login", "x", "--name", "Икс", "--role", "department"]
+    assert "Отдел" in machine.refused(*create, given=f"{PASSWORD}\n")
+    assert "нет" in machine.refused(*create, "--department", "moon", given=f"{PASSWORD}\n")
+
+
+def test_a_person_at_a_terminal_is_asked_twice_and_sees_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def prompt(words: str, **options: Any) -> str:
+        asked.update(options, words=words)
+        return PASSWORD
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(app.cli.typer, "prompt", prompt)
+    monkeypatch.setattr(app.cli.sys, "stdin", Terminal())
+    assert app.cli._read_password() == PASSWORD
+    assert asked == {"words": "Пароль", "hide_input": True, "confirmation_prompt": True, "err": True}
+
+
+def fail_events(machine: Machine, count: int) -> None:
+    machine.made(*PAGE)
+    with machine.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO inbox_event (page_id, delivery_key, event_type, payload, received_at, state, attempts,"
+                " next_attempt_at) SELECT 1, number, 'wall_reply_new', '', :now, 'failed', 5, :now"
+                " FROM generate_series(1, :count) AS number"
+            ),
+            {"now": NOW, "count": count},
+        )
+
+
+def test_failed_events_are_sent_again_one_or_all(machine: Machine) -> None:
+    fail_events(machine, 3)
+    assert "1" in machine.enter("events", "retry", "2").stderr
+    assert [event.state for event in sorted(machine.rows(InboxEvent), key=lambda event: event.id)] == [
+        EventState.FAILED, EventState.RECEIVED, EventState.FAILED,
+    ]  # fmt: skip
+    assert "2" in machine.enter("events", "retry").stderr
+    assert {event.state for event in machine.rows(InboxEvent)} == {EventState.RECEIVED}
+    assert {entry.actor for entry in machine.rows(AuditEntry)} == {"Командная строка"}
+    assert "не ждёт" in machine.refused("events", "retry", "2")
+    assert "нет" in machine.refused("events", "retry", "404")
+
+
+def test_migrating_brings_schema_and_reference_data_up_to_date(machine: Machine) -> None:
+    with machine.engine.begin() as connection:
+        code = connection.execute(text("UPDATE department SET name = 'Старое имя' RETURNING code")).scalars().first()
+    result = machine.enter("migrate")
+    assert (result.exit_code, result.stdout) == (0, "")
+    with machine.engine.connect() as connection:
+        names = connection.execute(text("SELECT DISTINCT name FROM department")).scalars().all()
+    assert code is not None
+    assert "Старое имя" not in names
+
+
+def test_a_sample_is_delivered_to_its_page_over_http(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[httpx.Request] = []
+
+    def hear(request: httpx.Request) -> httpx.Response:
+        heard.append(request)
+        return httpx.Response(200, text="ok")
+
+    client = httpx.AsyncClient
+    monkeypatch.setattr(
+        app.resources.httpx, "AsyncClient", lambda **options: client(transport=httpx.MockTransport(hear))
+    )
+    path = machine.made(*PAGE)
+    sample = FIXTURES / "wall_reply_new.json"
+    assert "200 ok" in machine.enter("replay", str(sample), "--page", "200000001").stderr
+    (request,) = heard
+    assert request.url.path == path
+    sent = json.loads(request.content)
+    assert (sent["group_id"], sent["secret"]) == (200000001, "s3cret")
+    assert sent["object"] == json.loads(sample.read_text())["object"]
+
+
+def test_what_cannot_be_replayed_is_said(machine: Machine) -> None:
+    (machine.folder / "broken.json").write_text("[1, 2]")
+    sample = machine.folder / "sample.json"
+    sample.write_text(json.dumps({"type": "wall_reply_new", "group_id": 200000001, "object": {}}))
+    assert "JSON" in machine.refused("replay", "broken.json", "--page", "200000001")
+    assert "JSON" in machine.refused("replay", str(sample), "--page", "школа")
+    assert "не заведена" in machine.refused("replay", str(sample))
+    machine.made(*PAGE)
+    assert "запущен" in machine.refused("replay", str(sample))
+    assert machine.enter("replay", "missing.json").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DATABASE_URL", "mysql://host/db", "PostgreSQL"),
+        ("DATABASE_URL", "postgresql://127.0.0.1:1/appeals", "База данных"),
+        ("SECRET_KEY", "a2V5", "32 байта"),
+        ("PORT", "порт", "APPEALS_PORT"),
+        ("RULES_DIR", "/nowhere", "нет такого файла"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(
+    machine: Machine, setting: Callable[[str, str], None], name: str, value: str, words: str
+) -> None:
+    setting(name, value)
+    assert words in machine.refused(*PAGE)
+
+
+def test_a_model_that_must_not_be_used_is_one_sentence(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path | None) -> Judge:
+        raise ArtifactRejected("Файл модели [повреждён]")
+
+    monkeypatch.setattr(app.resources.Judge, "load", refuse)
+    assert machine.refused(*PAGE) == "Файл модели [повреждён]"
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_the_processes_need_servers_given(machine: Machine, setting: Callable[[str, str], None], command: str) -> None:
+    setting("REDIS_URL", "")
+    assert "APPEALS_REDIS_URL" in machine.refused(command)
+
+
+def test_serving_means_uvicorn_on_the_chosen_port(
+    machine: Machine, setting: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(app.cli, "configure_logging", lambda: None)
+    monkeypatch.setattr(app.cli.uvicorn, "run", lambda target, **options: seen.update(options, target=target))
+    setting("PORT", "8123")
+    machine.made("serve", "--workers", "3")
+    assert (seen["target"], seen["factory"]) == ("app.main:create_app", True)
+    assert (seen["host"], seen["port"], seen["workers"]) == ("127.0.0.1", 8123, 3)
+
+
+def test_the_worker_command_works_until_it_ends(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Settings] = []
+
+    async def work(settings: Settings) -> None:
+        seen.append(settings)
+
+    monkeypatch.setattr(app.cli, "configure_logging", lambda: None)
+    monkeypatch.setattr(app.cli, "run_worker", work)
+    machine.made("worker")
+    assert seen == [get_settings()]
+
+
+def test_everything_at_once_is_the_supervisors_work(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(app.supervisor, "run_everything", lambda settings, *, is_demo: seen.append(is_demo))
+    machine.made("up")
+    machine.made("up", "--demo")
+    assert seen == [False, True]
+
+
+def test_seeding_prints_the_logins(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def seed(resources: Any, now: Any) -> dict[str, str]:
+        return {"anna": "пароль-1", "boris": "пароль-2"}
+
+    monkeypatch.setattr("app.sandbox.demo.seed_demo", seed)
+    assert machine.enter("seed").stdout == "anna  пароль-1\nboris  пароль-2\n"
+
+
+def test_the_script_is_the_same_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[bool] = []
+    monkeypatch.setattr(app.cli, "app", lambda: called.append(True))
+    app.cli.main()
+    assert called == [True]
+
+
+def test_credentials_of_another_installation_are_one_sentence(machine: Machine) -> None:
+    machine.made(*PAGE)
+    sample = machine.folder / "sample.json"
+    sample.write_text(json.dumps({"type": "wall_reply_new", "group_id": 200000001, "object": {}}))
+    with machine.engine.begin() as connection:
+        connection.execute(update(PublicPage).where(col(PublicPage.id) == 1).values(credentials=b"x" * 40))
+    assert "другим ключом" in machine.refused("replay", str(sample))
