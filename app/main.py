@@ -73,6 +73,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
             _attach(app, resources)
             resources.live.start()
             yield
+            await app.state.webhooks.close()
             await resources.live.stop()
 
     return lifespan

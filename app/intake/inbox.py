@@ -4,32 +4,31 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
 import structlog
 from prometheus_client import Counter, Histogram
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.db import Database
 from app.errors import Unavailable
-from app.jobs import Job, enqueue
+from app.jobs import Job
+from app.lane import Lane
 
 log = structlog.get_logger()
 STORED = Counter("appeals_inbox_stored_total", "Deliveries stored", ["outcome"])
+STORED_NEW, STORED_REPEATED = STORED.labels("new"), STORED.labels("repeated")
 BATCH_ROWS = Histogram(
     "appeals_inbox_batch_rows", "Deliveries in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
 MOST_ROWS = 256
 
 # unnest beats executemany and COPY for this width; a repeated delivery is dropped by the unique key.
-INSERT = text(
-    """
+INSERT = """
     INSERT INTO inbox_event (page_id, delivery_key, event_type, payload, received_at, next_attempt_at, state, attempts)
     SELECT page_id, delivery_key, event_type, payload, received_at, received_at, 'received', 0
-    FROM unnest(CAST(:page_ids AS bigint[]), CAST(:keys AS text[]), CAST(:types AS text[]), CAST(:payloads AS bytea[]),
-                CAST(:times AS timestamptz[])) AS new (page_id, delivery_key, event_type, payload, received_at)
+    FROM unnest(%(page_ids)s::bigint[], %(keys)s::text[], %(types)s::text[], %(payloads)s::bytea[],
+                %(times)s::timestamptz[]) AS new (page_id, delivery_key, event_type, payload, received_at)
     ON CONFLICT (page_id, delivery_key) DO NOTHING
-    """
-)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,8 @@ class Inbox:
     """Stores deliveries. While one commit is on its way to the disk, the next batch gathers."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._queue = database.queue
+        self._lane = Lane(database.engine.url)
         self._waiting: list[Waiting] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -74,8 +74,8 @@ class Inbox:
     async def _write_all(self, batch: list[Waiting]) -> None:
         try:
             await self._write([event for event, _ in batch])
-        except DBAPIError as error:
-            if len(batch) == 1 or error.connection_invalidated or not _is_data_error(error):
+        except (psycopg.DataError, psycopg.IntegrityError):
+            if len(batch) == 1:
                 raise
             for one in batch:  # one bad row must fail alone
                 await self._write_one(one)
@@ -87,33 +87,29 @@ class Inbox:
     async def _write_one(self, one: Waiting) -> None:
         try:
             await self._write_all([one])
-        except SQLAlchemyError as error:
+        except psycopg.Error as error:
             log.error("inbox_row_refused", error=type(error).__name__, page_id=one[0].page_id)
             _refuse([one])
 
     async def _write(self, events: list[NewEvent]) -> None:
-        async with self._database.transaction() as session:
-            result = await session.execute(
-                INSERT,
-                {
-                    "page_ids": [event.page_id for event in events],
-                    "keys": [event.delivery_key for event in events],
-                    "types": [event.event_type for event in events],
-                    "payloads": [event.payload for event in events],
-                    "times": [event.received_at for event in events],
-                },
-            )
-            enqueue(session, Job.DRAIN_INBOX)
-        new_rows: int = result.rowcount  # type: ignore[attr-defined]
+        values = {
+            "page_ids": [event.page_id for event in events],
+            "keys": [event.delivery_key for event in events],
+            "types": [event.event_type for event in events],
+            "payloads": [event.payload for event in events],
+            "times": [event.received_at for event in events],
+        }
+        new_rows = await self._lane.execute(INSERT, values)
+        self._queue.nudge(Job.DRAIN_INBOX)
         BATCH_ROWS.observe(len(events))
-        STORED.labels("new").inc(new_rows)
-        STORED.labels("repeated").inc(len(events) - new_rows)
+        STORED_NEW.inc(new_rows)
+        STORED_REPEATED.inc(len(events) - new_rows)
 
-
-def _is_data_error(error: DBAPIError) -> bool:
-    """SQLSTATE classes 22 (data) and 23 (integrity): the row is wrong, not the server."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state[:2] in {"22", "23"}
+    async def close(self) -> None:
+        """Wait for the last commit and give the connection back."""
+        if self._flusher is not None:
+            await self._flusher
+        await self._lane.close()
 
 
 def _refuse(batch: list[Waiting]) -> None:

@@ -1,5 +1,7 @@
 """POST /webhooks/{platform}/{page_key}: authenticate, store, acknowledge. The hot path, so plain Starlette."""
 
+import time
+
 import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +20,7 @@ from app.time import utc_now
 
 log = structlog.get_logger()
 WEBHOOKS = Counter("appeals_webhooks_total", "Webhook requests", ["platform", "outcome"])
+ACKNOWLEDGED = {code: WEBHOOKS.labels(code, "200") for code in PLATFORMS}
 SECONDS = Histogram(
     "appeals_webhook_seconds", "Time to acknowledge", buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 )
@@ -35,21 +38,25 @@ class Webhooks:
         self._pages = PageDirectory(resources.database, resources.vault)
         self._inbox = Inbox(resources.database)
 
+    async def close(self) -> None:
+        """Wait for what is being stored."""
+        await self._inbox.close()
+
     async def receive(self, request: Request) -> Response:
         """Answer one delivery: the platform's own acknowledgement, or a 4xx/503 with the reason in plain text."""
-        code = request.path_params["platform"]
-        with SECONDS.time():
-            try:
-                reply = await self._receive(request, code)
-            except WebhookRejected as rejection:
-                WEBHOOKS.labels(code if code in PLATFORMS else "?", str(rejection.status)).inc()
-                return PlainTextResponse(rejection.reason, rejection.status)
-            except (Unavailable, SQLAlchemyError, OSError) as error:
-                WEBHOOKS.labels(code, "503").inc()
-                log.error("webhook_not_stored", platform=code, error=type(error).__name__)
-                headers = {"Retry-After": str(Unavailable.retry_after_seconds)}
-                return PlainTextResponse("storage is unavailable, repeat later", 503, headers)
-        WEBHOOKS.labels(code, "200").inc()
+        code, started = request.path_params["platform"], time.perf_counter()
+        try:
+            reply = await self._receive(request, code)
+        except WebhookRejected as rejection:
+            WEBHOOKS.labels(code if code in PLATFORMS else "?", str(rejection.status)).inc()
+            return PlainTextResponse(rejection.reason, rejection.status)
+        except (Unavailable, SQLAlchemyError, OSError) as error:
+            WEBHOOKS.labels(code, "503").inc()
+            log.error("webhook_not_stored", platform=code, error=type(error).__name__)
+            headers = {"Retry-After": str(Unavailable.retry_after_seconds)}
+            return PlainTextResponse("storage is unavailable, repeat later", 503, headers)
+        ACKNOWLEDGED[code].inc()
+        SECONDS.observe(time.perf_counter() - started)
         return Response(reply.body, media_type=reply.media_type)
 
     async def _receive(self, request: Request, code: str) -> Reply:
