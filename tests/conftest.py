@@ -137,9 +137,11 @@ async def resources(
 
 
 @pytest.fixture
-def app(settings: Settings, resources: Resources) -> FastAPI:
+async def app(settings: Settings, resources: Resources) -> AsyncIterator[FastAPI]:
     """The web application."""
-    return create_app(settings, resources)
+    app = create_app(settings, resources)
+    yield app
+    await app.state.webhooks.close()
 
 
 @pytest.fixture

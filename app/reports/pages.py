@@ -11,8 +11,6 @@ from sqlmodel import col
 
 from app.accounts.access import Actor, StaffDep
 from app.api import LARGEST_ID, NO_NUL
-from app.appeals.queries import count_tabs
-from app.appeals.queue import Tab
 from app.audit.service import audit
 from app.db import SessionDep
 from app.departments.models import Department, Territory
@@ -68,7 +66,7 @@ async def show_appeals(
     address = question.query(outcome=outcome, topic_group=topic_group, place=place, page=page)
     return render(
         request, "reports/appeals.html", question=question, part=part, listing=listing, address=address,
-        outcome_name=OUTCOME_NAMES[outcome], hours_text=hours_text, badges=await _badges(session, actor),
+        outcome_name=OUTCOME_NAMES[outcome], hours_text=hours_text,
     )  # fmt: skip
 
 
@@ -103,7 +101,6 @@ async def show_report(
         ],
         promises=PROMISES,
         choices=await _choices(session, actor),
-        badges=await _badges(session, actor),
         **report.view(figures, settings),
     )
 
@@ -139,8 +136,3 @@ async def _choices(session: AsyncSession, actor: Actor) -> Choices:
 
 async def _named(session: AsyncSession, statement: Any) -> list[tuple[str, str]]:
     return [(value, name) for value, name in await session.execute(statement)]
-
-
-async def _badges(session: AsyncSession, actor: Actor) -> dict[str, int]:
-    """The count on the rail, the same as on every other page."""
-    return {"overdue": (await count_tabs(session, actor, utc_now()))[Tab.OVERDUE]}

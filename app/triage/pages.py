@@ -92,7 +92,7 @@ async def show_changes(
     desk = _desk(request, session, actor)
     queue = Queue.from_query(request.query_params, actor.role)
     changed, visible = _ids(ids), set(_ids(shown))
-    tabs, badges = await screens.tabs(desk, queue)
+    tabs = await screens.tabs(desk, queue)
     rows = await queries.rows_by_id(session, sorted(visible), actor) if visible else []
     belonging = await queries.ids_on_tab(session, queue, changed, actor, desk.now) if changed else []
     return render(
@@ -100,7 +100,6 @@ async def show_changes(
         "appeals/_changes.html",
         queue=queue,
         tabs=tabs,
-        badges=badges,
         rows=await screens.row_views(desk, queue, rows, _id(selected)),
         fresh=sorted(set(belonging) - visible),
     )
@@ -122,10 +121,10 @@ async def show_card(
     desk = _desk(request, session, actor)
     if not is_htmx(request):
         queue = Queue.from_query(request.query_params, actor.role)
-        tabs, badges = await screens.tabs(desk, queue)
+        tabs = await screens.tabs(desk, queue)
         tab = next(tab.name for tab in tabs if tab.is_current)
         context = await screens.card_screen(desk, appeal_id, queue)
-        return render(request, "appeals/card.html", tab_name=tab, badges=badges, **context)
+        return render(request, "appeals/card.html", tab_name=tab, **context)
     list_query = _list_beside(request)
     queue = Queue.from_query(list_query or {}, actor.role)
     context = await screens.card_screen(desk, appeal_id, queue)

@@ -68,10 +68,10 @@ class Token:
     removed: str
 
 
-async def tabs(desk: Desk, queue: Queue) -> tuple[list[TabView], dict[str, int]]:
-    """The tabs, and the counts that the rail shows on its badges."""
+async def tabs(desk: Desk, queue: Queue) -> list[TabView]:
+    """The tabs with their counts."""
     counts = await queries.count_tabs(desk.session, desk.actor, desk.now)
-    seen = [
+    return [
         TabView(
             name=name,
             href=queue.url(tab=tab, state=None),
@@ -81,7 +81,6 @@ async def tabs(desk: Desk, queue: Queue) -> tuple[list[TabView], dict[str, int]]
         )
         for tab, name in tabs_for(desk.actor.role).items()
     ]
-    return seen, {"overdue": counts[Tab.OVERDUE]}
 
 
 def count_text(count: int) -> str:
@@ -91,15 +90,13 @@ def count_text(count: int) -> str:
 
 async def list_screen(desk: Desk, queue: Queue, after: Cursor | None, selected: int | None) -> dict[str, Any]:
     """Everything of the list but the card beside it."""
-    shown, badges = await tabs(desk, queue)
     listing = await queries.list_queue(desk.session, queue, desk.actor, desk.now, after=after)
     elsewhere = {}
     if queue.q and not listing.rows and queue.number is None:
         elsewhere = await queries.count_found(desk.session, queue, desk.actor, desk.now)
     return {
         "queue": queue,
-        "tabs": shown,
-        "badges": badges,
+        "tabs": await tabs(desk, queue),
         "tokens": await tokens(desk, queue),
         "orders": ORDER_NAMES,
         "elsewhere": [

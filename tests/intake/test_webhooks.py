@@ -4,12 +4,13 @@ import asyncio
 import json
 
 import httpx
+import psycopg
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import func, select, text
 
 from app.intake.inbox import Inbox, NewEvent
 from app.intake.models import InboxEvent
+from app import lane
 from app.errors import Unavailable
 from app.jobs import Job
 from app.platforms.base import Credentials
@@ -110,7 +111,7 @@ async def test_database_down_is_503_with_retry_after(vk: VK, app: object, monkey
     assert (await vk.comment("яма", 1)).status_code == 200
 
     async def fail(self: Inbox, events: list[NewEvent]) -> None:
-        raise OperationalError("insert", {}, OSError("connection refused"))
+        raise psycopg.OperationalError("connection refused")
 
     monkeypatch.setattr(Inbox, "_write", fail)
     answer = await vk.comment("яма", 2)
@@ -125,3 +126,24 @@ async def test_one_bad_row_fails_alone(resources: Resources, page: PublicPage) -
     results = await asyncio.gather(*(inbox.store(event) for event in [*good, orphan]), return_exceptions=True)
     assert [type(result) for result in results] == [type(None)] * 5 + [Unavailable]
     assert await stored(resources) == 5
+    await inbox.close()
+
+
+async def test_a_lost_connection_is_made_anew_and_nobody_notices(vk: VK, resources: Resources) -> None:
+    assert (await vk.comment("яма", 1)).status_code == 200
+    async with resources.database.transaction() as session:
+        killed = await session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO inbox_event%' AND pid <> pg_backend_pid()"))  # fmt: skip
+        assert killed.all()
+    assert (await vk.comment("яма", 2)).status_code == 200
+    assert await stored(resources) == 2
+
+
+async def test_a_statement_without_end_is_given_up(
+    resources: Resources, page: PublicPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "ANSWER_SECONDS", 0.2)
+    slow = lane.Lane(resources.database.engine.url)
+    with pytest.raises(TimeoutError):
+        await slow.execute("SELECT pg_sleep(5)", {})
+    assert await slow.execute("SELECT 1", {}) == 1
+    await slow.close()
