@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Settings of one process, read from APPEALS_* variables and `.env`."""
 
-    model_config = SettingsConfigDict(env_prefix="APPEALS_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="APPEALS_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     data_dir: Path = Field(Path("data"), description="Папка данных: встроенные серверы, ключ, черновики песочницы")
     database_url: str = Field("", description="PostgreSQL, например postgresql://user@host/appeals; пусто: встроенный")

@@ -176,3 +176,4 @@ def _stop(children: list[Child]) -> None:
             child.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.process.kill()
+            child.process.wait()
