@@ -17,7 +17,8 @@ from sqlmodel import col
 from app.accounts.actor import Actor
 from app.audit.service import audit
 from app.errors import Conflict, NotFound
-from app.intake.effects import Arrival, take_effect
+from app.intake.batch import Arrival
+from app.intake.effects import take_effect
 from app.intake.models import EventState, InboxEvent
 from app.jobs import Job, enqueue
 from app.platforms import PLATFORMS

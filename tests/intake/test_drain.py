@@ -14,7 +14,7 @@ from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State
 from app.departments.models import Department
 from app.errors import Conflict, NotFound
-from app.intake import effects, service
+from app.intake import batch, service
 from app.intake.models import EventState, InboxEvent
 from app.public_pages.models import PublicPage
 from app.resources import Resources
@@ -292,14 +292,14 @@ async def test_a_poison_event_fails_alone_keeps_its_error_and_can_be_retried(
 async def test_an_event_that_breaks_the_transaction_fails_alone(
     vk: VK, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = effects.apply
+    real = batch.apply
 
     def breaks(message: Any, incoming: Any, *rest: Any) -> Any:
         if incoming.external_id == "2":
             raise RuntimeError("бомба")
         return real(message, incoming, *rest)
 
-    monkeypatch.setattr(effects, "apply", breaks)
+    monkeypatch.setattr(batch, "apply", breaks)
     for number in (1, 2, 3):
         await vk.comment(ROAD, number)
     now = NOW

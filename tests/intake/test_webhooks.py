@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from sqlalchemy import func, select, text
 
-from app.intake.inbox import Inbox, NewEvent
-from app.intake.models import InboxEvent
 from app import lane
 from app.errors import Unavailable
+from app.intake.inbox import Inbox, NewEvent
+from app.intake.models import InboxEvent
 from app.jobs import Job
 from app.platforms.base import Credentials
 from app.public_pages.models import PublicPage
@@ -132,7 +132,12 @@ async def test_one_bad_row_fails_alone(resources: Resources, page: PublicPage) -
 async def test_a_lost_connection_is_made_anew_and_nobody_notices(vk: VK, resources: Resources) -> None:
     assert (await vk.comment("яма", 1)).status_code == 200
     async with resources.database.transaction() as session:
-        killed = await session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO inbox_event%' AND pid <> pg_backend_pid()"))  # fmt: skip
+        killed = await session.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE query LIKE '%INSERT INTO inbox_event%' AND pid <> pg_backend_pid()"
+            )
+        )
         assert killed.all()
     assert (await vk.comment("яма", 2)).status_code == 200
     assert await stored(resources) == 2
