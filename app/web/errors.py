@@ -6,6 +6,8 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -76,6 +78,8 @@ def install_error_handlers(app: FastAPI) -> None:
         HTTPException: _http_error,
         RequestValidationError: _not_valid,
         LoginRequired: _login_required,
+        OperationalError: _database_away,
+        NoFreeConnection: _database_away,
         Exception: _unexpected,
     }
     for kind, handler in handlers.items():
@@ -119,6 +123,11 @@ async def _login_required(request: Request, error: LoginRequired) -> Response:
     if is_htmx(request):
         return Response(status_code=401, headers={"HX-Redirect": error.login_url})
     return RedirectResponse(error.login_url, 303)
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    log.error("database_away", method=request.method, path=request.url.path, error=type(error).__name__)
+    return await _refused(request, Unavailable(TEXTS[503]))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
