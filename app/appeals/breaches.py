@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.appeals import service as appeals
+from app.appeals import cycle
 from app.live import announce
 from app.resources import Resources
 from app.sla import service as sla
@@ -17,6 +17,6 @@ async def mark_breaches(resources: Resources, now: datetime) -> int:
         for clock in clocks:
             clock.breached_at = clock.due_at
             due_text = clock.due_at.isoformat() if clock.due_at else None
-            appeals.record(session, clock.appeal_id, "breached", appeals.SYSTEM, now, kind=clock.kind, due_at=due_text)
+            cycle.record(session, clock.appeal_id, "breached", cycle.SYSTEM, now, kind=clock.kind, due_at=due_text)
         await announce(session, [clock.appeal_id for clock in clocks])
     return len(clocks)

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.appeals import service as appeals
+from app.appeals import cycle
 from app.appeals.models import Answer, AnswerState, Appeal, Message
 from app.platforms import PLATFORMS
 from app.platforms.base import Credentials, FailureKind, Kind, OutgoingMessage, SendFailed, SentMessage
@@ -120,11 +120,11 @@ async def _record_delivery(resources: Resources, posting: Posting, sent: SentMes
         answer.state, answer.delivered_at = AnswerState.DELIVERED, now
         answer.external_id, answer.echo_key = sent.external_id, sent.key
         answer.error_code = answer.error_reason = None
-        appeals.record(session, appeal.id or 0, "answer_delivered", appeals.SYSTEM, now, answer_id=answer.id)
+        cycle.record(session, appeal.id or 0, "answer_delivered", cycle.SYSTEM, now, answer_id=answer.id)
         if appeal.is_open:
-            await appeals.mark_answered(session, appeal, now, now, is_interim=answer.is_interim)
+            await cycle.mark_answered(session, appeal, now, now, is_interim=answer.is_interim)
         await _adopt_echo(session, answer)
-        await appeals.changed(session, appeal)
+        await cycle.changed(session, appeal)
 
 
 async def _adopt_echo(session: AsyncSession, answer: Answer) -> None:
@@ -154,14 +154,14 @@ async def _record_failure(resources: Resources, posting: Posting, failure: SendF
             pause = max(failure.retry_after_seconds, retry_pause_seconds(answer.attempts))
             answer.next_attempt_at = now + timedelta(seconds=pause)
         else:
-            appeals.record(
-                session, appeal.id or 0, "answer_failed", appeals.SYSTEM, now,
+            cycle.record(
+                session, appeal.id or 0, "answer_failed", cycle.SYSTEM, now,
                 answer_id=answer.id, reason=failure.reason, code=failure.code,
             )  # fmt: skip
         if failure.kind is FailureKind.PAGE_STOPPED:
             page = await session.get_one(PublicPage, posting.page_id)
             page.sending_stopped_reason = failure.reason
-        await appeals.changed(session, appeal)
+        await cycle.changed(session, appeal)
 
 
 def next_state(kind: FailureKind, attempts: int) -> AnswerState:

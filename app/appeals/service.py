@@ -1,26 +1,22 @@
 """What happens to an appeal, as verbs of the office. Each writes its line of history in the same transaction."""
 
 import secrets
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import ARRAY, Integer, Text, any_, literal, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.accounts.models import Role
-from app.appeals.models import Answer, AnswerState, Appeal, Draft, HistoryEntry, Message, State
+from app.appeals.cycle import changed, finish, load, place, record
+from app.appeals.models import Answer, AnswerState, Appeal, Draft, State
 from app.departments.models import Department
 from app.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.jobs import Job, enqueue
-from app.live import announce
 from app.platforms import PLATFORMS
 from app.sla import service as sla
 
-SYSTEM = Actor(label="Система", role="system")
 CLOSE_REASONS = {
     "no_answer_needed": "Ответ не нужен",
     "spam": "Спам или брань",
@@ -28,33 +24,7 @@ CLOSE_REASONS = {
     "answered_elsewhere": "Ответ дан иначе",
 }
 SYSTEM_CLOSE_REASONS = {"deleted": "Автор удалил сообщение", "answered_in_platform": "Ответ дан вручную в соцсети"}
-UNCOUNTED_REASONS = {"no_answer_needed", "spam", "duplicate", "deleted"}
 MOST_NOTE_LENGTH = 4000
-
-
-def record(session: AsyncSession, appeal_id: int, action: str, actor: Actor, now: datetime, **details: Any) -> None:
-    """Write one line of history."""
-    session.add(HistoryEntry(appeal_id=appeal_id, at=now, actor=actor.label, action=action, details=details))
-
-
-async def load(
-    session: AsyncSession, appeal_id: int, actor: Actor, *, expected_version: int | None = None, is_open: bool = True
-) -> Appeal:
-    """The appeal, locked for this transaction. Raises NotFound, Conflict (changed meanwhile, or closed)."""
-    appeal = await session.get(Appeal, appeal_id, with_for_update=True)
-    if appeal is None or (actor.role == Role.DEPARTMENT and appeal.department_id != actor.department_id):
-        raise NotFound(f"Обращения № {appeal_id} нет")
-    if expected_version is not None and appeal.version != expected_version:
-        raise Conflict("Обращение изменилось, пока вы его читали. Проверьте и повторите.")
-    if is_open and not appeal.is_open:
-        raise Conflict("Обращение уже закрыто")
-    return appeal
-
-
-async def changed(session: AsyncSession, appeal: Appeal) -> None:
-    """Count the change and tell the browsers."""
-    appeal.version += 1
-    await announce(session, [appeal.id or 0])
 
 
 async def take(
@@ -106,13 +76,6 @@ async def reroute(
     appeal.state = State.INTERIM if appeal.state == State.INTERIM else State.ROUTED
     await changed(session, appeal)
     return appeal
-
-
-async def place(session: AsyncSession, appeal: Appeal, department_id: int) -> None:
-    """Put the appeal and its open clocks with a department."""
-    appeal.department_id = department_id
-    for clock in await sla.open_clocks(session, [appeal.id or 0]):
-        clock.department_id = department_id
 
 
 async def answer(
@@ -215,18 +178,6 @@ async def close(
     return appeal
 
 
-async def finish(session: AsyncSession, appeal: Appeal, state: State, reason: str, actor: Actor, now: datetime) -> None:
-    """End the appeal's cycle and its clocks; `reason` says whether the promise counts as kept."""
-    appeal.state = state
-    appeal.closed_at = now
-    appeal.close_reason = reason
-    for clock in await sla.open_clocks(session, [appeal.id or 0]):
-        sla.stop(clock, now, reason, is_counted=reason not in UNCOUNTED_REASONS)
-    appeal.next_due_at = None
-    record(session, appeal.id or 0, "closed", actor, now, reason=reason)
-    await changed(session, appeal)
-
-
 async def confirm_appeal(
     session: AsyncSession, appeal_id: int, actor: Actor, *, now: datetime, expected_version: int | None = None
 ) -> Appeal:
@@ -296,84 +247,3 @@ async def cancel_answer(session: AsyncSession, answer_id: int, actor: Actor, *, 
     record(session, appeal.id or 0, "answer_cancelled", actor, now, answer_id=answer_id, text=found.text)
     await changed(session, appeal)
     return found
-
-
-async def mark_answered(
-    session: AsyncSession, appeal: Appeal, at: datetime, now: datetime, *, is_interim: bool
-) -> None:
-    """An answer reached the citizen at `at`: the first-answer promise is kept (or kept late).
-
-    An interim answer starts the promise of a final one; a final answer ends the cycle.
-    """
-    met = [
-        clock
-        for clock in await sla.open_clocks(session, [appeal.id or 0])
-        if not is_interim or clock.kind == sla.FIRST_ANSWER
-    ]
-    for clock in met:
-        sla.meet(clock, at)
-    appeal.first_answered_at = appeal.first_answered_at or at
-    appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
-    if not is_interim:
-        appeal.state, appeal.closed_at, appeal.close_reason = State.ANSWERED, at, None
-        return
-    appeal.state = State.INTERIM
-    for clock in met:  # a second interim answer meets nothing: the final promise runs already
-        await start_clock(session, appeal, sla.FINAL, at, now, policy_code=clock.policy_code)
-
-
-async def revive(session: AsyncSession, appeal: Appeal) -> None:
-    """The author restored what was deleted: the promise that was stopped runs on, from its old start."""
-    clocks = await sla.run_on(session, appeal.id or 0, appeal.cycle, is_counted=not appeal.is_talk)
-    appeal.state = State.IN_WORK if appeal.assignee_id else State.ROUTED
-    if any(clock.kind == sla.FINAL for clock in clocks):
-        appeal.state = State.INTERIM
-    appeal.closed_at = appeal.close_reason = None
-    appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
-
-
-async def reopen(session: AsyncSession, appeal: Appeal, message: Message, now: datetime, *, policy_code: str) -> None:
-    """The citizen wrote again: a new cycle with a new promise; the old cycle's result stays as it was."""
-    appeal.state = State.IN_WORK if appeal.assignee_id else State.ROUTED
-    appeal.cycle += 1
-    appeal.closed_at = appeal.close_reason = None
-    record(session, appeal.id or 0, "reopened", SYSTEM, now, message_id=message.id, cycle=appeal.cycle)
-    await start_clock(session, appeal, sla.FIRST_ANSWER, message.sent_at or now, now, policy_code=policy_code)
-
-
-async def start_clock(
-    session: AsyncSession, appeal: Appeal, kind: str, at: datetime, now: datetime, *, policy_code: str
-) -> None:
-    """Start one promise and show the nearest due time on the appeal."""
-    clock = sla.start_clock(
-        appeal_id=appeal.id or 0, department_id=appeal.department_id, kind=kind, severity=appeal.severity,
-        cycle=appeal.cycle, policy_code=policy_code, at=at, is_counted=not appeal.is_talk,
-    )  # fmt: skip
-    session.add(clock)
-    due = [due_at for due_at in (appeal.next_due_at, clock.due_at) if due_at is not None]
-    appeal.next_due_at = min(due, default=None)
-    due_text = clock.due_at.isoformat() if clock.due_at else None
-    record(session, appeal.id or 0, "clock_started", SYSTEM, now, kind=kind, due_at=due_text)
-
-
-async def open_by_thread(session: AsyncSession, threads: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Appeal]:
-    """The newest appeal of each thread (page id, thread key), open or not, locked against other workers."""
-    wanted = set(threads)
-    if not wanted:
-        return {}
-    pages = literal(sorted({page for page, _ in wanted}), ARRAY(Integer))
-    keys = literal(sorted({key for _, key in wanted}), ARRAY(Text))
-    newest = (
-        select(Appeal)
-        .where(col(Appeal.page_id) == any_(pages), col(Appeal.thread_key) == any_(keys))
-        .order_by(col(Appeal.id))
-        .with_for_update()
-    )
-    appeals = (await session.scalars(newest)).all()
-    return {(appeal.page_id, appeal.thread_key): appeal for appeal in appeals}
-
-
-def may_reopen(appeal: Appeal, now: datetime, days: int) -> bool:
-    """Whether a new message of its author belongs to this finished appeal."""
-    is_recent = appeal.closed_at is not None and now - appeal.closed_at <= timedelta(days=days)
-    return appeal.state == State.ANSWERED and is_recent

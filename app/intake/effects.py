@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.appeals import service as appeals
+from app.appeals import cycle
 from app.appeals.models import Appeal, Message, State
 from app.db import assign_ids, flush_in_bulk
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
@@ -54,7 +54,7 @@ def _has_new_words(one: Touched) -> bool:
 
 async def _gather_words(batch: Batch, fresh: Sequence[Touched]) -> None:
     """Give each new message its appeal: the open one of its thread, a recent answered one, or a new one."""
-    known = await appeals.open_by_thread(batch.session, [thread_of(one.message) for one in fresh])
+    known = await cycle.open_by_thread(batch.session, [thread_of(one.message) for one in fresh])
     for one in fresh:
         message = one.message
         appeal = known.get(thread_of(message))
@@ -67,7 +67,7 @@ async def _gather_words(batch: Batch, fresh: Sequence[Touched]) -> None:
 
 
 def _may_reopen(batch: Batch, appeal: Appeal) -> bool:
-    return appeals.may_reopen(appeal, batch.now, batch.resources.settings.reopen_days)
+    return cycle.may_reopen(appeal, batch.now, batch.resources.settings.reopen_days)
 
 
 def _open(batch: Batch, message: Message) -> Appeal:
@@ -125,10 +125,10 @@ async def _judge(batch: Batch) -> None:
 
 
 async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:
-    appeals.record(batch.session, appeal.id or 0, "received", appeals.SYSTEM, message.received_at)
+    cycle.record(batch.session, appeal.id or 0, "received", cycle.SYSTEM, message.received_at)
     triage.record_judgement(batch.session, appeal, batch.now)
     # The promise runs from the moment the platform brought the message, not from when the queue was drained.
-    await appeals.start_clock(
+    await cycle.start_clock(
         batch.session,
         appeal,
         sla.FIRST_ANSWER,
@@ -141,15 +141,13 @@ async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:
 async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     """More words of the same citizen; after an answer they open a new cycle, unless they are only talk ("thanks")."""
     message.appeal_id = appeal.id
-    appeals.record(
-        batch.session, appeal.id or 0, "appended", appeals.SYSTEM, message.received_at, message_id=message.id
-    )
+    cycle.record(batch.session, appeal.id or 0, "appended", cycle.SYSTEM, message.received_at, message_id=message.id)
     if appeal.is_open:
         return
     judgement = batch.resources.judge.judge([message.text])[0]
     if judgement.appeal_probability >= batch.resources.judge.manifest.thresholds["appeal"]:
         policy = batch.resources.settings.policy
-        await appeals.reopen(batch.session, appeal, message, batch.now, policy_code=policy)
+        await cycle.reopen(batch.session, appeal, message, batch.now, policy_code=policy)
 
 
 async def _follow_changes(batch: Batch, touched: Sequence[Touched]) -> None:
@@ -170,21 +168,21 @@ async def _follow_changes(batch: Batch, touched: Sequence[Touched]) -> None:
 async def _follow(batch: Batch, appeal: Appeal, one: Touched) -> None:
     session, message, appeal_id = batch.session, one.message, appeal.id or 0
     if Change.EDITED in one.changes:
-        appeals.record(
-            session, appeal_id, "edited", appeals.SYSTEM, one.received_at, message_id=message.id, before=one.before
+        cycle.record(
+            session, appeal_id, "edited", cycle.SYSTEM, one.received_at, message_id=message.id, before=one.before
         )
         reword(appeal, message, one.before or "")
         appeal.is_edited = True
         if is_undecided(appeal):
             batch.reworded[appeal_id] = appeal
     if Change.DELETED in one.changes and message.deleted_at is not None:
-        appeals.record(session, appeal_id, "deleted", appeals.SYSTEM, one.received_at, message_id=message.id)
+        cycle.record(session, appeal_id, "deleted", cycle.SYSTEM, one.received_at, message_id=message.id)
         if appeal.is_open and await _nothing_left(session, appeal_id):
-            await appeals.finish(session, appeal, State.CLOSED, "deleted", appeals.SYSTEM, batch.now)
+            await cycle.finish(session, appeal, State.CLOSED, "deleted", cycle.SYSTEM, batch.now)
     if Change.RESTORED in one.changes and message.deleted_at is None:
-        appeals.record(session, appeal_id, "restored", appeals.SYSTEM, one.received_at, message_id=message.id)
+        cycle.record(session, appeal_id, "restored", cycle.SYSTEM, one.received_at, message_id=message.id)
         if appeal.close_reason == "deleted" and not await _has_successor(batch, appeal):
-            await appeals.revive(session, appeal)
+            await cycle.revive(session, appeal)
     batch.changed[appeal_id] = appeal
 
 
@@ -192,7 +190,7 @@ async def _has_successor(batch: Batch, appeal: Appeal) -> bool:
     """The author wrote again while his message was deleted: a thread has one open appeal, and that is the newer one."""
     if any(_conversation(one) == _conversation(appeal) for one in batch.opened):
         return True
-    found = await appeals.open_by_thread(batch.session, [_conversation(appeal)])
+    found = await cycle.open_by_thread(batch.session, [_conversation(appeal)])
     return found[_conversation(appeal)].id != appeal.id
 
 

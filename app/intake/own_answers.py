@@ -6,7 +6,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.appeals import service as appeals
+from app.appeals import cycle
 from app.appeals.models import Answer, AnswerState, Appeal, Message
 from app.db import flush_in_bulk
 from app.intake.batch import Batch, Touched, thread_of
@@ -75,15 +75,15 @@ async def _answered_by_hand(batch: Batch, message: Message) -> None:
         return
     session, now = batch.session, batch.now
     at = message.sent_at or message.received_at
-    appeals.record(session, appeal.id or 0, "answered_in_platform", appeals.SYSTEM, at, message_id=message.id)
-    await appeals.mark_answered(session, appeal, at, now, is_interim=False)
+    cycle.record(session, appeal.id or 0, "answered_in_platform", cycle.SYSTEM, at, message_id=message.id)
+    await cycle.mark_answered(session, appeal, at, now, is_interim=False)
     batch.changed[appeal.id or 0] = appeal
 
 
 async def _appeal_answered_by(session: AsyncSession, message: Message) -> Appeal | None:
     """The appeal under the message that this one replies to, or of the same dialog."""
     if message.kind == "message":
-        found = await appeals.open_by_thread(session, [thread_of(message)])
+        found = await cycle.open_by_thread(session, [thread_of(message)])
         return found.get(thread_of(message))
     if message.reply_to_external_id is None:
         return None

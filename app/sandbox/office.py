@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from app.accounts.actor import Actor
+from app.appeals import cycle
 from app.appeals import service as appeals
 from app.appeals.models import AnswerState, Appeal
 from app.platforms.base import SendFailed
@@ -98,8 +99,8 @@ class Office:
             answer.state, answer.delivered_at, answer.attempts = AnswerState.DELIVERED, moment, 1
             answer.external_id, answer.echo_key = sent.external_id, sent.key
             appeal = await session.get_one(Appeal, written.appeal_id)
-            appeals.record(session, written.appeal_id, "answer_delivered", appeals.SYSTEM, moment, answer_id=answer.id)
-            await appeals.mark_answered(session, appeal, moment, moment, is_interim=is_interim)
+            cycle.record(session, written.appeal_id, "answer_delivered", cycle.SYSTEM, moment, answer_id=answer.id)
+            await cycle.mark_answered(session, appeal, moment, moment, is_interim=is_interim)
 
     async def _answer_in_vain(self, written: Written, person: Actor, moment: datetime) -> None:
         """The comments were closed meanwhile: the platform says never, and a person must decide."""
@@ -111,7 +112,7 @@ class Office:
             except SendFailed as failure:
                 answer.state, answer.attempts = AnswerState.FAILED, 1
                 answer.error_code, answer.error_reason = failure.code, failure.reason
-                appeals.record(
-                    session, written.appeal_id, "answer_failed", appeals.SYSTEM, moment,
+                cycle.record(
+                    session, written.appeal_id, "answer_failed", cycle.SYSTEM, moment,
                     answer_id=answer.id, reason=failure.reason, code=failure.code,
                 )  # fmt: skip

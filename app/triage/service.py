@@ -1,7 +1,7 @@
 """The judge and the rules applied to appeals, many at once; and what people answer to them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Literal
@@ -9,26 +9,23 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import Counter
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals import service as appeals
+from app.appeals import cycle
 from app.appeals.models import Appeal, State
-from app.departments.models import Department, Territory
+from app.departments.models import Department
 from app.errors import Invalid
-from app.public_pages.models import PublicPage
 from app.resources import Resources
 from app.sla import service as sla
 from app.time import utc_now
+from app.triage.facts import departments_by_code, facts_of, read_context
 from app.triage.models import LabelChoice
 from classifier import Guess, Judgement, severity_of
 from routing_rules import Decision, Facts
 
 LabelKind = Literal["topic_group", "topic", "agency"]
 LABEL_KINDS: tuple[LabelKind, ...] = ("topic_group", "topic", "agency")
-CERTAIN = 1.0
 FAILED_RULES = Counter("appeals_rules_failed_total", "Routing rules that failed and were skipped", ["rule"])
 log = structlog.get_logger()
 STEP_FIELDS = ("layer", "rule", "outcome", "department", "because")
@@ -118,7 +115,7 @@ async def judge_again(resources: Resources, session: AsyncSession, batch: Sequen
         standing, was_talk = before[appeal.id]
         appeal.is_talk = appeal.is_talk and was_talk  # who has asked once is owed an answer
         if _standing(appeal) != standing:
-            await appeals.place(session, appeal, appeal.department_id)
+            await cycle.place(session, appeal, appeal.department_id)
             record_judgement(session, appeal, now)
             await follow_labels(session, appeal, now)
 
@@ -130,8 +127,8 @@ def _standing(appeal: Appeal) -> tuple[str | None, int, bool]:
 def record_judgement(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
     """Two lines of history: what the judge said, where the rules sent it."""
     best = appeal.judgement["labels"]
-    appeals.record(
-        session, appeal.id or 0, "judged", appeals.SYSTEM, now,
+    cycle.record(
+        session, appeal.id or 0, "judged", cycle.SYSTEM, now,
         topic=appeal.topic, topic_group=appeal.topic_group, confidence=appeal.confidence,
         group_confidence=best["topic_group"][0]["probability"] if best["topic_group"] else None,
         model_version=appeal.judgement["model_version"],
@@ -142,63 +139,7 @@ def record_judgement(session: AsyncSession, appeal: Appeal, now: datetime) -> No
 def record_routing(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
     """One line of history with the whole decision trace."""
     details = {key: value for key, value in appeal.routing.items() if key != "at"}
-    appeals.record(session, appeal.id or 0, "routed", appeals.SYSTEM, now, **details)
-
-
-class PageContext:
-    """What the rules need of the page that received a message."""
-
-    __slots__ = ("department", "external_id", "sphere", "territory")
-
-    def __init__(self, page: PublicPage, path: str | None, department: str | None) -> None:
-        self.external_id = page.external_id
-        self.sphere = page.sphere
-        self.territory = tuple((path or "").split("/")) if path else ()
-        self.department = department
-
-
-async def read_context(session: AsyncSession, page_ids: Iterable[int]) -> dict[int, PageContext]:
-    """Pages with the path of their territory and the code of their owner, in one query."""
-    rows = await session.execute(
-        select(PublicPage, col(Territory.path), col(Department.code))
-        .outerjoin(Territory, col(Territory.code) == col(PublicPage.territory_code))
-        .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
-        .where(col(PublicPage.id).in_(list(page_ids)))
-    )
-    return {page.id or 0: PageContext(page, path, code) for page, path, code in rows}
-
-
-async def departments_by_code(session: AsyncSession) -> dict[str, Department]:
-    """All departments; some dozens."""
-    return {department.code: department for department in (await session.scalars(select(Department))).all()}
-
-
-def facts_of(
-    appeal: Appeal, page: PageContext, departments: Mapping[str, Department], *, topic: str | None = None
-) -> Facts:
-    """What the rules may look at. A topic that a person chose is certain, and so is its group."""
-    labels = appeal.judgement["labels"]
-    is_certain = topic is not None or appeal.is_confirmed
-    return Facts(
-        platform=appeal.platform,
-        kind=appeal.kind,
-        page=page.external_id,
-        sphere=page.sphere,
-        territory=page.territory,
-        topic=topic or appeal.topic,
-        topic_confidence=CERTAIN if is_certain else _stored_probability(labels["topic"]),
-        topic_group=appeal.topic_group,
-        group_confidence=CERTAIN if is_certain else _stored_probability(labels["topic_group"]),
-        agency=appeal.agency,
-        agency_confidence=_stored_probability(labels["agency"]),
-        severity=appeal.severity,
-        text=appeal.search_text,
-        page_department=page.department if page.department in departments else None,
-    )
-
-
-def _stored_probability(guesses: Sequence[Mapping[str, Any]]) -> float:
-    return float(guesses[0]["probability"]) if guesses else 0.0
+    cycle.record(session, appeal.id or 0, "routed", cycle.SYSTEM, now, **details)
 
 
 async def choose_label(
@@ -218,7 +159,7 @@ async def choose_label(
     """
     if label not in resources.judge.manifest.labels.get(label_kind, []):
         raise Invalid(f"Такой метки у модели нет: «{label}»")
-    appeal = await appeals.load(session, appeal_id, actor, expected_version=expected_version)
+    appeal = await cycle.load(session, appeal_id, actor, expected_version=expected_version)
     judged = getattr(appeal, label_kind)
     is_accepted = judged == label
     _remember(resources, session, appeal, label_kind, label, actor, now)
@@ -232,8 +173,8 @@ async def choose_label(
         await follow_labels(session, appeal, now)
     action = "label_accepted" if is_accepted else "label_corrected"
     details = {"label": label} if is_accepted else {"from": judged, "to": label}
-    appeals.record(session, appeal_id, action, actor, now, label_kind=label_kind, **details)
-    await appeals.changed(session, appeal)
+    cycle.record(session, appeal_id, action, actor, now, label_kind=label_kind, **details)
+    await cycle.changed(session, appeal)
     return appeal
 
 
@@ -276,7 +217,7 @@ async def _route_again(resources: Resources, session: AsyncSession, appeal: Appe
         appeal.assignee_id = None
     if state == State.INTERIM or (state == State.IN_WORK and not is_moved):
         appeal.state = state
-    await appeals.place(session, appeal, appeal.department_id)
+    await cycle.place(session, appeal, appeal.department_id)
     record_routing(session, appeal, now)
 
 
@@ -290,7 +231,7 @@ async def follow_labels(session: AsyncSession, appeal: Appeal, now: datetime) ->
         clock.is_counted = not appeal.is_talk
         moved = sla.reclassify(clock, appeal.severity, now)
         if moved is not None:
-            appeals.record(session, appeal.id or 0, "due_changed", appeals.SYSTEM, now, kind=clock.kind, **moved)
+            cycle.record(session, appeal.id or 0, "due_changed", cycle.SYSTEM, now, kind=clock.kind, **moved)
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
 
 

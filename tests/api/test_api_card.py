@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.appeals import service
+from app.appeals import cycle, service
 from app.appeals.api_schema import NewClosure
 from app.jobs import Job
 from app.resources import Resources
@@ -141,7 +141,7 @@ async def test_a_failed_answer_shows_the_reason(
     api: httpx.AsyncClient, three_appeals: VK, resources: Resources
 ) -> None:
     async with resources.database.transaction() as session:
-        written = await service.answer(session, 1, "Ответ", service.SYSTEM, now=NOW)
+        written = await service.answer(session, 1, "Ответ", cycle.SYSTEM, now=NOW)
         written.state, written.error_code, written.error_reason = "failed", "213", "Комментарии закрыты (213)"
     (answer,) = (await api.get("/appeals/1")).json()["answers"]
     assert (answer["state"], answer["error_code"]) == ("failed", "213")

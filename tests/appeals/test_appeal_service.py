@@ -7,6 +7,7 @@ import pytest
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
+from app.appeals import cycle
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, Draft, HistoryEntry, State
 from app.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -50,7 +51,7 @@ async def test_taking_over_from_a_colleague_keeps_the_interim_state(
     resources: Resources, appeal: Appeal, anna: Actor
 ) -> None:
     async with resources.database.transaction() as session:
-        await appeals.mark_answered(session, await session.get_one(Appeal, appeal.id), NOW, NOW, is_interim=True)
+        await cycle.mark_answered(session, await session.get_one(Appeal, appeal.id), NOW, NOW, is_interim=True)
     taken = await do(resources, appeals.take, appeal.id, await clerk(resources, "boris"), now=LATER)
     assert taken.state == State.INTERIM
     taken = await do(resources, appeals.take, appeal.id, anna, now=LATER)
@@ -59,7 +60,7 @@ async def test_taking_over_from_a_colleague_keeps_the_interim_state(
 
 async def test_only_a_person_takes_an_appeal(resources: Resources, appeal: Appeal) -> None:
     with pytest.raises(NotAllowed):
-        await do(resources, appeals.take, appeal.id, appeals.SYSTEM, now=NOW)
+        await do(resources, appeals.take, appeal.id, cycle.SYSTEM, now=NOW)
 
 
 async def test_an_appeal_that_changed_meanwhile_is_a_conflict(
@@ -109,7 +110,7 @@ async def test_a_transfer_of_what_has_an_interim_answer_keeps_that(
     resources: Resources, appeal: Appeal, anna: Actor
 ) -> None:
     async with resources.database.transaction() as session:
-        await appeals.mark_answered(session, await session.get_one(Appeal, appeal.id), NOW, NOW, is_interim=True)
+        await cycle.mark_answered(session, await session.get_one(Appeal, appeal.id), NOW, NOW, is_interim=True)
     other = await other_department(resources, appeal)
     moved = await do(resources, appeals.reroute, appeal.id, other.id, anna, reason="", now=NOW)
     assert moved.state == State.INTERIM
@@ -341,11 +342,11 @@ async def test_a_deleted_comment_with_an_interim_answer_comes_back_as_it_was(
 ) -> None:
     async with resources.database.transaction() as session:
         stored = await session.get_one(Appeal, appeal.id)
-        await appeals.mark_answered(session, stored, NOW, NOW, is_interim=True)
+        await cycle.mark_answered(session, stored, NOW, NOW, is_interim=True)
         final_due_at = stored.next_due_at
-        await appeals.finish(session, stored, State.CLOSED, "deleted", appeals.SYSTEM, LATER)
+        await cycle.finish(session, stored, State.CLOSED, "deleted", cycle.SYSTEM, LATER)
     async with resources.database.transaction() as session:
-        await appeals.revive(session, await session.get_one(Appeal, appeal.id))
+        await cycle.revive(session, await session.get_one(Appeal, appeal.id))
     revived = await only(resources, Appeal)
     assert (revived.state, revived.next_due_at, revived.closed_at) == (State.INTERIM, final_due_at, None)
     first, final = await rows(resources, Clock)
@@ -357,8 +358,8 @@ async def test_restored_talk_stays_out_of_the_reports(resources: Resources, vk: 
     talk = await opened(vk, THANKS)
     async with resources.database.transaction() as session:
         stored = await session.get_one(Appeal, talk.id)
-        await appeals.finish(session, stored, State.CLOSED, "deleted", appeals.SYSTEM, LATER)
-        await appeals.revive(session, stored)
+        await cycle.finish(session, stored, State.CLOSED, "deleted", cycle.SYSTEM, LATER)
+        await cycle.revive(session, stored)
     assert not (await only(resources, Clock)).is_counted
 
 
@@ -368,9 +369,9 @@ async def test_a_reopened_appeal_gets_a_new_promise_and_the_old_result_stays(
     await do(resources, appeals.take, appeal.id, anna, now=NOW)
     async with resources.database.transaction() as session:
         stored = await session.get_one(Appeal, appeal.id)
-        await appeals.mark_answered(session, stored, NOW, NOW, is_interim=False)
-        assert appeals.may_reopen(stored, NOW + timedelta(days=7), 7)
-        assert not appeals.may_reopen(stored, NOW + timedelta(days=7, seconds=1), 7)
+        await cycle.mark_answered(session, stored, NOW, NOW, is_interim=False)
+        assert cycle.may_reopen(stored, NOW + timedelta(days=7), 7)
+        assert not cycle.may_reopen(stored, NOW + timedelta(days=7, seconds=1), 7)
     await vk.comment(f"Ничего не сделали! {ROAD}", 732, parents_stack=[731], reply_to_comment=731)
     await vk.drain(LATER)
     reopened = await only(resources, Appeal)
@@ -382,20 +383,20 @@ async def test_a_reopened_appeal_gets_a_new_promise_and_the_old_result_stays(
 
 async def test_closed_appeals_are_not_reopened_by_new_words(resources: Resources, appeal: Appeal, anna: Actor) -> None:
     closed = await do(resources, appeals.close, appeal.id, "spam", anna, now=NOW)
-    assert not appeals.may_reopen(closed, NOW, 7)
+    assert not cycle.may_reopen(closed, NOW, 7)
 
 
 async def test_threads_of_nobody_have_no_appeal(resources: Resources, appeal: Appeal) -> None:
-    assert await do(resources, appeals.open_by_thread, []) == {}
+    assert await do(resources, cycle.open_by_thread, []) == {}
     key = (appeal.page_id, appeal.thread_key)
-    found = await do(resources, appeals.open_by_thread, [key, (appeal.page_id, "wall:700:0:1")])
+    found = await do(resources, cycle.open_by_thread, [key, (appeal.page_id, "wall:700:0:1")])
     assert list(found) == [key]
 
 
 async def test_an_answer_meets_only_open_clocks_and_counts_from_the_first(resources: Resources, appeal: Appeal) -> None:
     async with resources.database.transaction() as session:
         stored = await session.get_one(Appeal, appeal.id)
-        await appeals.mark_answered(session, stored, LATER, LATER, is_interim=False)
-        await appeals.mark_answered(session, stored, LATER + timedelta(hours=1), LATER, is_interim=False)
+        await cycle.mark_answered(session, stored, LATER, LATER, is_interim=False)
+        await cycle.mark_answered(session, stored, LATER + timedelta(hours=1), LATER, is_interim=False)
     assert (await only(resources, Clock)).met_at == LATER
     assert (await only(resources, Appeal)).first_answered_at == LATER

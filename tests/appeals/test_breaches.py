@@ -7,8 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, text
 
-from app.appeals import breaches
-from app.appeals import service as appeals
+from app.appeals import breaches, cycle
 from app.appeals.breaches import mark_breaches
 from app.appeals.models import Appeal, HistoryEntry
 from app.resources import Resources
@@ -37,11 +36,11 @@ async def test_closed_clocks_are_left_alone_and_a_late_answer_keeps_the_mark(res
     answered, late = await opened(vk), await opened(vk, comment_id=732)
     async with resources.database.transaction() as session:
         stored = await session.get_one(Appeal, answered.id)
-        await appeals.mark_answered(session, stored, NOW, NOW, is_interim=False)
+        await cycle.mark_answered(session, stored, NOW, NOW, is_interim=False)
     assert await mark_breaches(resources, NOW + timedelta(days=30)) == 1
     async with resources.database.transaction() as session:
         at = NOW + timedelta(days=31)
-        await appeals.mark_answered(session, await session.get_one(Appeal, late.id), at, at, is_interim=False)
+        await cycle.mark_answered(session, await session.get_one(Appeal, late.id), at, at, is_interim=False)
     in_time, after = await rows(resources, Clock)
     assert (in_time.breached_at, in_time.met_at) == (None, NOW)
     assert (after.breached_at, after.met_at) == (late.next_due_at, NOW + timedelta(days=31))

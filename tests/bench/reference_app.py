@@ -64,7 +64,7 @@ async def plain(envelope: Envelope, session: AsyncSession = Depends(session)) ->
             type=envelope.type,
             payload=envelope.model_dump(),
             received_at=datetime.now(UTC),
-        )  # fmt: skip
+        )
     )
     try:
         await session.commit()

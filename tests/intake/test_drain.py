@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from app.accounts.actor import Actor
+from app.appeals import cycle
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State
 from app.departments.models import Department
@@ -221,7 +222,7 @@ async def test_a_new_message_after_the_answer_reopens_and_thanks_do_not(
     await vk.message("Третий день нет отопления, батареи холодные", 1)
     await vk.drain()
     async with resources.database.transaction() as session:
-        await appeals.mark_answered(session, await session.get_one(Appeal, 1), NOW, NOW, is_interim=False)
+        await cycle.mark_answered(session, await session.get_one(Appeal, 1), NOW, NOW, is_interim=False)
     await vk.message(THANKS, 2)
     await vk.drain(NOW + timedelta(minutes=5))
     assert [appeal.state for appeal in await rows(resources, Appeal)] == [State.ANSWERED]
@@ -237,7 +238,7 @@ async def test_a_message_long_after_the_answer_is_a_new_appeal(vk: VK, resources
     await vk.message("Третий день нет отопления, батареи холодные", 1)
     await vk.drain()
     async with resources.database.transaction() as session:
-        await appeals.mark_answered(session, await session.get_one(Appeal, 1), NOW, NOW, is_interim=False)
+        await cycle.mark_answered(session, await session.get_one(Appeal, 1), NOW, NOW, is_interim=False)
     await vk.message("Автобус не приходит на остановку", 2)
     await vk.drain(NOW + timedelta(days=30))
     assert len(await rows(resources, Appeal)) == 2

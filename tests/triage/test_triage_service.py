@@ -8,6 +8,7 @@ import pytest
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
+from app.appeals import cycle
 from app.appeals import service as appeals
 from app.appeals.models import Appeal, State
 from app.errors import Conflict, Invalid, NotFound
@@ -211,7 +212,7 @@ async def test_an_interim_answer_stays_given_wherever_the_appeal_goes(
     resources: Resources, appeal: Appeal, anna: Actor
 ) -> None:
     async with resources.database.transaction() as session:
-        await appeals.mark_answered(session, await session.get_one(Appeal, appeal.id), NOW, NOW, is_interim=True)
+        await cycle.mark_answered(session, await session.get_one(Appeal, appeal.id), NOW, NOW, is_interim=True)
     moved = await choose(resources, appeal, "topic", await topic_leading(resources, appeal, elsewhere=True), anna)
     assert moved.state == State.INTERIM
     assert moved.department_id != appeal.department_id
