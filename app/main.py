@@ -67,6 +67,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if is_given:
             yield
+            await app.state.webhooks.close()
             return
         async with open_resources(settings) as resources:
             await db.require_current_schema(resources.database.engine, settings.database_url)
