@@ -1,8 +1,8 @@
 """Alembic's environment: one synchronous connection, the metadata of every feature."""
 
+from alembic import context
 from sqlalchemy import create_engine, pool
 
-from alembic import context
 from app.models import metadata
 
 config = context.config

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from alembic import command
+
 from app import embedded
 from app.db import alembic_config
 from app.reference import sync_reference_data

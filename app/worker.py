@@ -145,14 +145,14 @@ async def run_worker(settings: Settings) -> None:
     Raises SchemaIsStale and what `open_resources` raises.
     """
     _end_with_signals(asyncio.current_task())
-    async with open_resources(settings) as resources:
-        await require_current_schema(resources.database.engine, settings.database_url)
-        try:
+    try:
+        async with open_resources(settings) as resources:
+            await require_current_schema(resources.database.engine, settings.database_url)
             while True:
                 await _work(build_worker(resources))
                 await asyncio.sleep(RECONNECT_SECONDS)
-        except asyncio.CancelledError:
-            log.info("worker_stopped")
+    except asyncio.CancelledError:
+        log.info("worker_stopped")
 
 
 def _end_with_signals(task: asyncio.Task[Any] | None) -> None:
@@ -174,4 +174,5 @@ async def _close(worker: Worker) -> None:
     try:
         await worker.close()
     except (RedisError, OSError):  # nobody is there to say goodbye to
+        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
         await worker.pool.aclose(close_connection_pool=True)

@@ -10,16 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
-from app.accounts.actor import Actor
-from app.accounts.service import create_user
+from alembic import command
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import routing_rules
-from alembic import command
 from app import db, embedded
+from app.accounts.actor import Actor
 from app.accounts.models import Role, User
+from app.accounts.service import create_user
 from app.db import alembic_config
 from app.intake import webhooks
 from app.intake.service import drain_batch

@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from app.resources import NotConfigured, Resources
 from app.sandbox.vk_stand_in import VkStandIn
 from app.sla.models import Clock
 from app.vault import create_key_file, open_vault
-from app.worker import RECONNECT_SECONDS, Solo, build_worker, run_worker
+from app.worker import Solo, build_worker, run_worker
 from tests.conftest import GROUP, NOW, VK
 from tests.office import ROAD, actions, only, opened, rows
 
@@ -69,10 +70,13 @@ async def connected(resources: Resources, valkey: str, page: PublicPage) -> Asyn
     await queue.close()
 
 
-def citizens_of(resources: Resources, page: PublicPage) -> VK:
+@asynccontextmanager
+async def citizens_of(resources: Resources, page: PublicPage) -> AsyncIterator[VK]:
     """VKontakte in front of a web process with these resources."""
-    transport = httpx.ASGITransport(create_app(resources.settings, resources))
-    return VK(httpx.AsyncClient(transport=transport, base_url="http://test"), resources, page)
+    app = create_app(resources.settings, resources)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        yield VK(client, resources, page)
+    await app.state.webhooks.close()
 
 
 async def burst(resources: Resources) -> None:
@@ -85,8 +89,8 @@ async def burst(resources: Resources) -> None:
 async def test_a_stored_delivery_is_nudged_drained_and_named_by_a_real_worker(
     connected: Resources, page: PublicPage
 ) -> None:
-    vk = citizens_of(connected, page)
-    assert (await vk.comment(ROAD, 1)).text == "ok"
+    async with citizens_of(connected, page) as vk:
+        assert (await vk.comment(ROAD, 1)).text == "ok"
     await connected.database.queue.close()
     redis = await create_pool(redis_settings(connected.settings.redis_url))
     assert await redis.zcard("arq:queue") == 1
@@ -97,7 +101,6 @@ async def test_a_stored_delivery_is_nudged_drained_and_named_by_a_real_worker(
     assert (await only(connected, Appeal)).author_name == "Анна Примерова"
     assert await redis.zcard("arq:queue") == 0
     await redis.aclose()
-    await vk.client.aclose()
 
 
 async def test_a_delivery_stored_while_redis_was_away_is_found_by_the_workers_own_look(
@@ -105,10 +108,9 @@ async def test_a_delivery_stored_while_redis_was_away_is_found_by_the_workers_ow
 ) -> None:
     monkeypatch.setattr(jobs, "CLOSE_SECONDS", 0.01)
     away = replace(connected, database=Database(connected.database.engine, Queue("unix:///nowhere")))
-    vk = citizens_of(away, page)
-    assert (await vk.comment(ROAD, 1)).text == "ok"
+    async with citizens_of(away, page) as vk:
+        assert (await vk.comment(ROAD, 1)).text == "ok"
     await away.database.queue.close()
-    await vk.client.aclose()
     assert await rows(connected, Appeal) == []
     await burst(connected)
     assert (await only(connected, Appeal)).text == ROAD
@@ -130,14 +132,13 @@ async def test_a_pickle_in_the_queue_is_not_opened_and_stops_nobody(
     redis = await create_pool(redis_settings(connected.settings.redis_url))
     await redis.set("arq:job:bomb", pickle.dumps({"f": "drain_inbox", "a": Bomb(str(tmp_path / "trace"))}))
     await redis.zadd("arq:queue", {"bomb": 1})
-    vk = citizens_of(connected, page)
-    await vk.comment(ROAD, 1)
+    async with citizens_of(connected, page) as vk:
+        await vk.comment(ROAD, 1)
     await burst(connected)
     assert not (tmp_path / "trace").exists()
     assert await redis.zcard("arq:queue") == 0
     assert len(await rows(connected, Appeal)) == 1
     await redis.aclose()
-    await vk.client.aclose()
 
 
 async def test_a_running_worker_survives_the_loss_of_redis_and_ends_when_told(
@@ -149,25 +150,29 @@ async def test_a_running_worker_survives_the_loss_of_redis_and_ends_when_told(
     servers = start_valkey(folder / "own")
     settings = resources.settings.model_copy(update={"redis_url": servers.redis_url})
     create_key_file(settings)
-    vk = citizens_of(replace(resources, settings=settings, vault=open_vault(settings)), page)
-    async with resources.database.transaction() as session:  # sealed with the key that the worker reads
+    sealing = replace(resources, settings=settings, vault=open_vault(settings))  # with the key that the worker reads
+    async with resources.database.transaction() as session:
         stored = await session.get_one(PublicPage, page.id)
-        stored.credentials = open_vault(settings).seal(resources.vault.open(stored.credentials))
-    running = asyncio.create_task(run_worker(settings))
-    await vk.comment(ROAD, 1)
-    await appeals_open(resources, 1)
-    servers.stop()
-    await vk.comment(ROAD, 2)
-    await asyncio.sleep(0.3)
-    assert not running.done()
-    servers = start_valkey(folder / "own")
-    await appeals_open(resources, 2)
+        stored.credentials = sealing.vault.seal(resources.vault.open(stored.credentials))
+    async with citizens_of(sealing, page) as vk:
+        running = asyncio.create_task(run_worker(settings))
+        await vk.comment(ROAD, 1)
+        await appeals_open(resources, 1)
+        servers.stop()
+        await vk.comment(ROAD, 2)
+        await asyncio.sleep(0.3)
+        assert not running.done()
+        servers = start_valkey(folder / "own")
+        await appeals_open(resources, 2)
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(running, SOON_SECONDS)
     servers.stop()
+    forget_signals()
+
+
+def forget_signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().remove_signal_handler(number)
-    await vk.client.aclose()
 
 
 async def appeals_open(resources: Resources, count: int) -> None:
@@ -180,14 +185,30 @@ async def test_a_worker_told_to_stop_while_redis_is_away_stops(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_key_file(resources.settings)
+    waiting = asyncio.Event()
+
+    async def away(worker: object) -> None:
+        waiting.set()
+
+    monkeypatch.setattr(worker, "_work", away)
     running = asyncio.create_task(run_worker(resources.settings))
-    while not asyncio.get_running_loop().remove_signal_handler(signal.SIGINT):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.3)
+    await asyncio.wait_for(waiting.wait(), SOON_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
-    await asyncio.wait_for(running, SOON_SECONDS)
-    asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
-    assert RECONNECT_SECONDS > 0.3
+    await asyncio.wait_for(running, worker.RECONNECT_SECONDS)
+    forget_signals()
+
+
+async def test_a_worker_told_to_stop_while_it_starts_stops(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(*arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(SOON_SECONDS)
+
+    create_key_file(resources.settings)
+    monkeypatch.setattr(worker, "require_current_schema", slow)
+    await asyncio.wait_for(run_worker(resources.settings), SOON_SECONDS)
+    forget_signals()
 
 
 async def test_a_worker_refuses_tables_that_it_was_not_written_for(resources: Resources) -> None:
@@ -198,8 +219,7 @@ async def test_a_worker_refuses_tables_that_it_was_not_written_for(resources: Re
         await run_worker(settings)
     with pytest.raises(NotConfigured):
         await run_worker(settings.model_copy(update={"redis_url": ""}))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().remove_signal_handler(number)
+    forget_signals()
 
 
 async def test_a_job_runs_until_nothing_is_left_and_once_more_when_nudged_meanwhile() -> None:

@@ -16,7 +16,9 @@ def main() -> None:
         subprocess.run(["apt-get", "update", "-qq"], check=False)
         subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"], check=False)
     if not any(shutil.which(name) for name in NAMES):
-        print("\n*** Chromium не найден: ПРОВЕРКА В БРАУЗЕРЕ ПРОПУЩЕНА (apt-get install chromium) ***\n", file=sys.stderr)
+        print(
+            "\n*** Chromium не найден: ПРОВЕРКА В БРАУЗЕРЕ ПРОПУЩЕНА (apt-get install chromium) ***\n", file=sys.stderr
+        )
 
 
 if __name__ == "__main__":

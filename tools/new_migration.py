@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from alembic import command
+
 from app import embedded
 from app.db import alembic_config
 
@@ -17,7 +18,9 @@ def main(message: str) -> None:
         servers = embedded.start(Path(folder), needs_database=True, needs_redis=False)
         try:
             config = alembic_config(servers.database_url)
-            config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(hour).2d%%(minute).2d_%%(slug)s")
+            config.set_main_option(
+                "file_template", "%%(year)d%%(month).2d%%(day).2d_%%(hour).2d%%(minute).2d_%%(slug)s"
+            )
             command.upgrade(config, "head")
             command.revision(config, message, autogenerate=True)
         finally:

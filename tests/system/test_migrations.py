@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.util import CommandError
 from psycopg import sql
 from sqlalchemy import create_engine
 
-from alembic import command
 from app.db import alembic_config, driver_url, libpq_url
 from app.models import metadata
 
@@ -18,7 +18,8 @@ DESCRIPTIONS = (
     "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
     " ORDER BY 1, 2",
     "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint"
-    " WHERE connamespace = 'public'::regnamespace AND conrelid IS DISTINCT FROM to_regclass('alembic_version') ORDER BY 1, 2",
+    " WHERE connamespace = 'public'::regnamespace AND conrelid IS DISTINCT FROM to_regclass('alembic_version')"
+    " ORDER BY 1, 2",
 )
 # Alembic compares a computed column as text and PostgreSQL writes it its own way; `description` compares the real ones.
 pytestmark = pytest.mark.filterwarnings("ignore:Computed default on")
