@@ -20,6 +20,9 @@ from sqlmodel import Field, SQLModel
 from app.jobs import PENDING, Queue
 
 ROOT = Path(__file__).resolve().parent.parent
+# How rows that others refer to are locked (FOR NO KEY UPDATE): a foreign key's own lock goes past it. With FOR UPDATE
+# the sweep (holds a clock, writes history) and a person (holds the appeal, stops the clock) would deadlock.
+NO_KEY_UPDATE: dict[str, Any] = {"key_share": True}
 
 
 class SchemaIsStale(RuntimeError):

@@ -13,6 +13,7 @@ from sqlmodel import col
 from app.accounts.models import ApiToken, LoginSession, Role, User
 from app.accounts.passwords import hash_password, password_matches
 from app.accounts.strangers import Stranger, Strangers
+from app.db import NO_KEY_UPDATE
 from app.errors import Conflict, Invalid, NotFound
 from app.formats import plural
 
@@ -212,4 +213,4 @@ async def _department_id(session: AsyncSession, code: str) -> int:
 
 async def _find_user(session: AsyncSession, login: str, *, is_locked: bool = False) -> User | None:
     statement = select(User).where(func.lower(col(User.login)) == login)
-    return await session.scalar(statement.with_for_update() if is_locked else statement)
+    return await session.scalar(statement.with_for_update(**NO_KEY_UPDATE) if is_locked else statement)

@@ -15,6 +15,7 @@ from sqlmodel import col
 from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.appeals.models import Appeal, HistoryEntry, Message, State
+from app.db import NO_KEY_UPDATE
 from app.errors import Conflict, NotFound
 from app.live import announce
 from app.sla import service as sla
@@ -32,7 +33,7 @@ async def load(
     session: AsyncSession, appeal_id: int, actor: Actor, *, expected_version: int | None = None, is_open: bool = True
 ) -> Appeal:
     """The appeal, locked for this transaction. Raises NotFound, Conflict (changed meanwhile, or closed)."""
-    appeal = await session.get(Appeal, appeal_id, with_for_update=True)
+    appeal = await session.get(Appeal, appeal_id, with_for_update=NO_KEY_UPDATE)
     if appeal is None or (actor.role == Role.DEPARTMENT and appeal.department_id != actor.department_id):
         raise NotFound(f"Обращения № {appeal_id} нет")
     if expected_version is not None and appeal.version != expected_version:
@@ -136,7 +137,7 @@ async def open_by_thread(session: AsyncSession, threads: Iterable[tuple[int, str
         select(Appeal)
         .where(col(Appeal.page_id) == any_(pages), col(Appeal.thread_key) == any_(keys))
         .order_by(col(Appeal.id))
-        .with_for_update()
+        .with_for_update(**NO_KEY_UPDATE)
     )
     appeals = (await session.scalars(newest)).all()
     return {(appeal.page_id, appeal.thread_key): appeal for appeal in appeals}

@@ -17,6 +17,7 @@ from sqlmodel import col
 
 from app.appeals import cycle
 from app.appeals.models import Answer, AnswerState, Appeal, Message
+from app.db import NO_KEY_UPDATE
 from app.platforms import PLATFORMS
 from app.platforms.base import Credentials, FailureKind, Kind, OutgoingMessage, SendFailed, SentMessage
 from app.public_pages.models import PublicPage
@@ -138,7 +139,7 @@ async def _adopt_echo(session: AsyncSession, answer: Answer) -> None:
 
 async def _load(session: AsyncSession, posting: Posting) -> tuple[Answer, Appeal]:
     """Both locked, the appeal first as everywhere: two workers must not wait for each other in a circle."""
-    appeal = await session.get_one(Appeal, posting.appeal_id, with_for_update=True)
+    appeal = await session.get_one(Appeal, posting.appeal_id, with_for_update=NO_KEY_UPDATE)
     return await session.get_one(Answer, posting.answer_id, with_for_update=True), appeal
 
 

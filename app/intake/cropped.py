@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.appeals.models import Appeal, Message
+from app.db import NO_KEY_UPDATE
 from app.intake.effects import is_undecided, reword
 from app.live import announce
 from app.platforms import PLATFORMS
@@ -60,7 +61,8 @@ async def _store(resources: Resources, message_id: int, text: str | None, now: d
     async with resources.database.transaction() as session:
         message = await session.get_one(Message, message_id, with_for_update=True)
         before, message.text, message.is_cropped = message.text, text or message.text, False
-        appeal = await session.get(Appeal, message.appeal_id, with_for_update=True) if message.appeal_id else None
+        appeal_id = message.appeal_id
+        appeal = await session.get(Appeal, appeal_id, with_for_update=NO_KEY_UPDATE) if appeal_id else None
         if appeal is None or before == message.text:
             return
         reword(appeal, message, before)

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app.appeals import cycle
 from app.appeals.models import Appeal, Message, State
-from app.db import assign_ids, flush_in_bulk
+from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
 from app.intake.own_answers import recognise_own
@@ -156,7 +156,7 @@ async def _follow_changes(batch: Batch, touched: Sequence[Touched]) -> None:
     if not held:
         return
     rows = await batch.session.scalars(
-        select(Appeal).where(col(Appeal.id).in_(held)).order_by(col(Appeal.id)).with_for_update()
+        select(Appeal).where(col(Appeal.id).in_(held)).order_by(col(Appeal.id)).with_for_update(**NO_KEY_UPDATE)
     )
     by_id = {appeal.id: appeal for appeal in rows}
     for one in touched:

@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from app.appeals import cycle
 from app.appeals.models import Answer, AnswerState, Appeal, Message
-from app.db import flush_in_bulk
+from app.db import NO_KEY_UPDATE, flush_in_bulk
 from app.intake.batch import Batch, Touched, thread_of
 from app.platforms import PLATFORMS
 
@@ -96,5 +96,5 @@ async def _appeal_answered_by(session: AsyncSession, message: Message) -> Appeal
             col(Message.external_id) == message.reply_to_external_id,
             col(Message.is_own).is_(False),
         )
-        .with_for_update(of=Appeal)
+        .with_for_update(of=Appeal, **NO_KEY_UPDATE)
     )

@@ -16,6 +16,7 @@ from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.audit.service import audit
+from app.db import NO_KEY_UPDATE
 from app.errors import Conflict, NotFound
 from app.intake.batch import Arrival
 from app.intake.effects import take_effect
@@ -106,7 +107,7 @@ async def _touch_pages(session: AsyncSession, events: Sequence[InboxEvent], now:
         select(col(PublicPage.id))
         .where(col(PublicPage.id).in_(ids))
         .order_by(col(PublicPage.id))
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, **NO_KEY_UPDATE)
     )
     await session.execute(update(PublicPage).where(col(PublicPage.id).in_(locked)).values(last_event_at=now))
 

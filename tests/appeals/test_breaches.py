@@ -14,7 +14,7 @@ from app.resources import Resources
 from app.sla import service as sla
 from app.sla.models import Clock
 from tests.conftest import NOW, VK
-from tests.office import actions, details, only, opened, rows
+from tests.office import actions, clerk, details, only, opened, rows
 
 
 async def test_a_clock_past_its_due_time_is_marked_once_at_that_time(resources: Resources, vk: VK) -> None:
@@ -106,3 +106,12 @@ async def test_the_sweep_reads_the_index_of_open_clocks_only(resources: Resource
         plan = json.dumps(result.scalar_one())
     assert "ix_clock_due_open" in plan
     assert "Seq Scan" not in plan
+
+
+async def test_the_sweep_writes_history_while_a_person_holds_the_appeal(resources: Resources, vk: VK) -> None:
+    """Else the two would wait for each other: the person for the clock, the sweep for the appeal it writes about."""
+    appeal, anna = await opened(vk), await clerk(resources)
+    async with resources.database.transaction() as session:
+        await cycle.load(session, appeal.id or 0, anna)
+        async with asyncio.timeout(5):
+            assert await mark_breaches(resources, NOW + timedelta(days=30)) == 1
