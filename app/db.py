@@ -59,8 +59,10 @@ def _with_driver(url: str, driver: str) -> str:
 
 
 def create_engine(url: str, pool_size: int) -> AsyncEngine:
-    """An engine that notices dead connections."""
-    return create_async_engine(driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    """An engine that notices dead connections. Its errors name no values: in our logs they would be citizens' words."""
+    return create_async_engine(
+        driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+    )
 
 
 class Database:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import db
@@ -162,3 +162,14 @@ async def test_nothing_to_write_is_no_statement(database: Database) -> None:
         await assign_ids(session, [])
         await flush_in_bulk(session)
         assert (await session.scalars(select(Clock))).all() == []
+
+
+async def test_a_failed_statement_tells_no_values(database: Database) -> None:
+    """Errors go to the log, and the values are what citizens wrote."""
+    async with database.transaction() as session:
+        audit(session, "Тест" * 60, "words", NOW, text="слова жителя")
+        with pytest.raises(DataError) as failure:
+            await session.flush()
+        await session.rollback()
+    assert "слова жителя" not in str(failure.value)
+    assert "audit_entry" in str(failure.value)
