@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from classifier.calibration import Blend, Probabilities, Sigmoid, log_sigmoid, logarithm, softmax
+from classifier.calibration import (
+    Blend,
+    Probabilities,
+    Sigmoid,
+    group_of_topics,
+    log_sigmoid,
+    logarithm,
+    product,
+    softmax,
+)
 from classifier.dataset import LabelKind
 from classifier.linear import Labels
 
@@ -31,7 +40,7 @@ class Unseen:
         """ln Σ P(agency) · P(agency | topic): how well each topic fits the guessed agency."""
         expected = np.zeros((len(self.folds), len(self.group_of_topic)), dtype=np.float32)
         for fold, given in enumerate(self.agency_given_topic):
-            expected[self.folds == fold] = agency[self.folds == fold] @ given.T
+            expected[self.folds == fold] = product(agency[self.folds == fold], given.T)
         return logarithm(expected)
 
 
@@ -58,7 +67,7 @@ def fit_blend(unseen: Unseen) -> Blended:
 
     scale, power, shift, from_group, from_agency = _minimum(topic_scores, unseen.labels["topic"], start)
     topic = softmax(topic_scores((scale, power, shift, from_group, from_agency)))
-    by_topic = logarithm(topic @ np.eye(group.shape[1], dtype=np.float32)[unseen.group_of_topic])
+    by_topic = logarithm(group_of_topics(topic, unseen.group_of_topic, group.shape[1]))
     by_itself = logarithm(group)
 
     def group_scores(x: Sequence[float]) -> Floats:

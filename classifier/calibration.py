@@ -52,6 +52,16 @@ def logarithm(probabilities: Probabilities) -> npt.NDArray[np.float32]:
     return np.log(np.maximum(probabilities, _FLOOR))
 
 
+def product(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Matrix product without BLAS, which on small matrices now and then warns of invalid values that are not there."""
+    return np.asarray(np.einsum("ij,jk->ik", left, right))
+
+
+def group_of_topics(topic: Probabilities, group_of_topic: npt.NDArray[np.int64], groups: int) -> Probabilities:
+    """Probability of each group as the sum over its topics."""
+    return product(topic, np.eye(groups, dtype=np.float32)[group_of_topic])
+
+
 def scores(margins: npt.NDArray[np.float32], sigmoid: Sigmoid) -> npt.NDArray[np.float32]:
     """Logarithms of probabilities but for a constant of the row."""
     return np.float32(sigmoid.power) * log_sigmoid(margins + np.float32(sigmoid.shift))
@@ -67,14 +77,9 @@ def topic_scores(
 ) -> npt.NDArray[np.float32]:
     """A topic is likelier where its group is, and where the agency that usually answers for it is."""
     from_group = logarithm(group)[:, group_of_topic]
-    from_agency = logarithm(agency @ agency_given_topic.T)
+    from_agency = logarithm(product(agency, agency_given_topic.T))
     result: npt.NDArray[np.float32] = own + np.float32(weights[0]) * from_group + np.float32(weights[1]) * from_agency
     return result
-
-
-def group_of_topics(topic: Probabilities, membership: npt.NDArray[np.float32]) -> Probabilities:
-    """Probability of each group as the sum over its topics; ``membership`` is topic × group, 0 or 1."""
-    return topic @ membership
 
 
 def probabilities(
@@ -89,10 +94,8 @@ def probabilities(
     weights = (blend.topic_from_group, blend.topic_from_agency)
     own = scores(margins["topic"], blend.topic)
     topic = softmax(topic_scores(own, group, agency, group_of_topic, agency_given_topic, weights))
-    membership = np.eye(group.shape[1], dtype=np.float32)[group_of_topic]
-    joint = blend.group_from_group * logarithm(group) + blend.group_from_topic * logarithm(
-        group_of_topics(topic, membership)
-    )
+    by_topic = group_of_topics(topic, group_of_topic, group.shape[1])
+    joint = blend.group_from_group * logarithm(group) + blend.group_from_topic * logarithm(by_topic)
     return {"agency": agency, "topic_group": softmax(joint.astype(np.float32)), "topic": topic}
 
 

@@ -103,7 +103,9 @@ def reference_models() -> tuple[list[Pipeline], list[Pipeline], list[Pipeline]]:
         lambda: make_pipeline(
             CountVectorizer(),
             TfidfTransformer(use_idf=False),
-            OneVsRestClassifier(LogisticRegression(C=10, l1_ratio=1, solver="liblinear", max_iter=2000)),
+            OneVsRestClassifier(
+                LogisticRegression(C=10, l1_ratio=1, solver="liblinear", max_iter=5000, tol=1e-3, random_state=0)
+            ),
         ),
     ]
     fitted = [
