@@ -11,6 +11,7 @@ from app.appeals.models import Answer, AnswerState, Appeal, Message
 from app.db import NO_KEY_UPDATE, flush_in_bulk
 from app.intake.batch import Batch, Touched, thread_of
 from app.platforms import PLATFORMS
+from app.platforms.base import IncomingMessage, Kind
 
 UNHEARD = (AnswerState.PENDING, AnswerState.SENDING, AnswerState.UNKNOWN)
 
@@ -29,7 +30,7 @@ async def recognise_own(batch: Batch, own: Sequence[Touched]) -> None:
             answer.echo_key = answer.echo_key or one.message.key
             echoes.remove(answer)
         else:
-            await _answered_by_hand(batch, one.message)
+            await _answered_by_hand(batch, one)
 
 
 async def _answers_behind(session: AsyncSession, own: Sequence[Touched]) -> list[Answer]:
@@ -66,18 +67,24 @@ def _is_under_another(answer: Answer, message: Message) -> bool:
     return answer.reply_to_external_id != message.reply_to_external_id
 
 
-async def _answered_by_hand(batch: Batch, message: Message) -> None:
+async def _answered_by_hand(batch: Batch, one: Touched) -> None:
+    message = one.message
     appeal = await _appeal_answered_by(batch.session, message)
     if appeal is None:
         return
     message.appeal_id = appeal.id
-    if not appeal.is_open:
+    if not appeal.is_open or _is_automatic(one.incoming):
         return
     session, now = batch.session, batch.now
     at = message.sent_at or message.received_at
     cycle.record(session, appeal.id or 0, "answered_in_platform", cycle.SYSTEM, at, message_id=message.id)
     await cycle.mark_answered(session, appeal, at, now, is_interim=False)
     batch.changed[appeal.id or 0] = appeal
+
+
+def _is_automatic(incoming: IncomingMessage) -> bool:
+    """A private message that no moderator signed: the community's greeting or a bot. It keeps no promise."""
+    return incoming.kind is Kind.MESSAGE and incoming.moderator_external_id is None
 
 
 async def _appeal_answered_by(session: AsyncSession, message: Message) -> Appeal | None:

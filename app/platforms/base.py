@@ -79,7 +79,8 @@ class IncomingMessage:
     `key` is unique within the page over all places ("wall:731", "message:100000001:17") and stays the same through
     edits, deletions and restorations; `external_id` is the platform's own bare number. `thread_key` names the
     conversation from one author's side: messages with the same key belong to one appeal while it is open.
-    A deletion carries no text, author or time.
+    A deletion carries no text, author or time. `moderator_external_id` is the person behind an own private message; a
+    machine's has none.
     """
 
     action: Action

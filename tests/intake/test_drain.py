@@ -194,6 +194,18 @@ async def test_a_private_message_that_a_moderator_writes_by_hand_answers_the_app
     assert messages[1].appeal_id == appeal.id
 
 
+async def test_an_automatic_reply_joins_the_dialog_and_answers_nothing(vk: VK, resources: Resources) -> None:
+    await vk.message("Третий день нет отопления, батареи холодные", 1)
+    await vk.drain()
+    own = private("Здравствуйте! Мы ответим вам в рабочее время.", 2, out=1) | {"from_id": -GROUP, "peer_id": 100000001}
+    await vk.deliver(vk.event("message_reply", own))
+    await vk.drain()
+    (appeal,) = await rows(resources, Appeal)
+    (clock,) = await rows(resources, Clock)
+    assert (appeal.is_open, clock.met_at) == (True, None)
+    assert (await rows(resources, Message))[1].appeal_id == appeal.id
+
+
 async def test_own_comments_to_nobody_open_nothing(vk: VK, resources: Resources) -> None:
     await vk.comment("Уважаемые жители!", 5, author=-GROUP)
     await vk.drain()
