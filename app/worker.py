@@ -171,8 +171,11 @@ async def _work(worker: Worker) -> None:
 
 
 async def _close(worker: Worker) -> None:
+    """End what runs and give the connections back; how a job has ended is no reason for us to end."""
+    worker.handle_sig(signal.SIGUSR1)  # arq's way to cancel its jobs
+    await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+    worker.tasks.clear()
     try:
         await worker.close()
     except (RedisError, OSError):  # nobody is there to say goodbye to
-        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
         await worker.pool.aclose(close_connection_pool=True)

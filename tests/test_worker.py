@@ -1,6 +1,7 @@
 """The worker: every stored delivery is handled, whatever becomes of Redis and of the process."""
 
 import asyncio
+import gc
 import os
 import pickle
 import signal
@@ -141,6 +142,7 @@ async def test_a_pickle_in_the_queue_is_not_opened_and_stops_nobody(
     await redis.aclose()
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # arq drops its connections when Redis goes away
 async def test_a_running_worker_survives_the_loss_of_redis_and_ends_when_told(
     resources: Resources, page: PublicPage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,10 +166,12 @@ async def test_a_running_worker_survives_the_loss_of_redis_and_ends_when_told(
         assert not running.done()
         servers = start_valkey(folder / "own")
         await appeals_open(resources, 2)
+    await asyncio.sleep(0.3)  # what was begun at the start is done
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(running, SOON_SECONDS)
     servers.stop()
     forget_signals()
+    gc.collect()
 
 
 def forget_signals() -> None:
@@ -179,6 +183,14 @@ async def appeals_open(resources: Resources, count: int) -> None:
     async with asyncio.timeout(SOON_SECONDS):
         while len(await rows(resources, Appeal)) < count:  # noqa: ASYNC110  the worker is another process in real life
             await asyncio.sleep(0.05)
+
+
+async def test_a_job_cancelled_by_the_loss_of_redis_does_not_end_the_worker(connected: Resources) -> None:
+    one = build_worker(connected)
+    one.tasks["job"] = asyncio.create_task(asyncio.sleep(SOON_SECONDS))
+    await asyncio.sleep(0)
+    await worker._close(one)
+    assert one.tasks == {}
 
 
 async def test_a_worker_told_to_stop_while_redis_is_away_stops(
