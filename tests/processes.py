@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +31,7 @@ POLL_SECONDS = 0.05
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+def eventually(check: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """The first answer of `check` that is true; fails the test when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (answer := check()):
@@ -81,8 +81,12 @@ class Process:
         return self.popen.poll() is None
 
     def children(self) -> dict[str, psutil.Process]:
-        """Its children by the last word of their command line: serve, worker, app.sandbox.process."""
-        return {child.cmdline()[-1]: child for child in psutil.Process(self.popen.pid).children() if child.cmdline()}
+        """Its living children by the last word of their command line: serve, worker, app.sandbox.process."""
+        found = {}
+        for child in psutil.Process(self.popen.pid).children():
+            with suppress(psutil.NoSuchProcess):  # dead, and not yet buried by the supervisor
+                found[(child.cmdline() or [""])[-1]] = child
+        return {name: child for name, child in found.items() if name}
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -115,6 +119,7 @@ class Installation:
         self.environment = clean_environment(
             APPEALS_PORT=str(self.port), APPEALS_DATA_DIR=str(self.folder / "data"), **settings
         )
+        self.executable = str(Path(sys.executable).with_name("appeals"))
         self.process: Process | None = None
         self._starts = 0
 
@@ -126,8 +131,8 @@ class Installation:
     def command(self, *arguments: str, said: str = "") -> str:
         """Run `appeals …` to its end; its standard output. Fails the test when it fails."""
         finished = subprocess.run(
-            [_appeals(), *arguments], cwd=self.folder, env=self.environment, input=said, capture_output=True, text=True,
-            timeout=PATIENCE_SECONDS, check=False,
+            [self.executable, *arguments], cwd=self.folder, env=self.environment, input=said, capture_output=True,
+            text=True, timeout=PATIENCE_SECONDS, check=False,
         )  # fmt: skip
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
@@ -136,7 +141,7 @@ class Installation:
         """`appeals up`, ready to serve."""
         self._starts += 1
         log = self.folder / f"up-{self._starts}.log"
-        process = self.process = Process([_appeals(), "up", *arguments], self.folder, self.environment, log)
+        process = self.process = Process([self.executable, "up", *arguments], self.folder, self.environment, log)
         eventually(lambda: not process.is_running or "Остановить" in process.said, "appeals up is ready")
         assert process.is_running, process.said
         return process
@@ -165,10 +170,6 @@ class Installation:
                 os.kill(pid, signal.SIGINT)  # for PostgreSQL a fast shutdown
             eventually(lambda: not self.server_pids(), "the embedded servers end", 20)
             shutil.rmtree(self.folder)
-
-
-def _appeals() -> str:
-    return str(Path(sys.executable).with_name("appeals"))
 
 
 class StandIn:

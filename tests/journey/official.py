@@ -34,8 +34,16 @@ class Page:
         }  # fmt: skip
         return self.delivery(f"{self.group_id}-{number}", "wall_reply_new", content)
 
+    def message(self, number: int, author: int, text: str) -> bytes:
+        """The delivery of a citizen's private message, number `number` of the dialog."""
+        content = {
+            "id": number, "conversation_message_id": number, "peer_id": author, "from_id": author, "out": 0,
+            "date": 1795312800, "text": text, "version": 1, "attachments": [],
+        }  # fmt: skip
+        return self.delivery(f"{self.group_id}-{author}-{number}", "message_new", {"message": content})
 
-def register(installation: Installation, group_id: int, territory: str = "52701000") -> Page:
+
+def register(installation: Installation, group_id: int, territory: str) -> Page:
     """`appeals pages add`: the webhook's path is the last line of its output."""
     said = installation.command(
         "pages", "add", "--platform", "vk", "--external-id", str(group_id), "--name", f"Администрация № {group_id}",
