@@ -14,6 +14,7 @@ from app.vault import CannotDecrypt
 
 log = structlog.get_logger()
 APPEALS_AT_ONCE = 500
+LONGEST_NAME = 200
 
 
 async def fetch_authors(resources: Resources) -> int:
@@ -54,15 +55,16 @@ async def _nameless(resources: Resources) -> list[tuple[PublicPage, list[str]]]:
 
 
 async def _store_names(resources: Resources, page_id: int, names: dict[str, str]) -> None:
-    async with resources.database.transaction() as session:
-        for author, name in sorted(names.items()):
-            for model in (Appeal, Message):
-                await session.execute(
-                    update(model)
-                    .where(
-                        col(model.page_id) == page_id,
-                        col(model.author_external_id) == author,
-                        col(model.author_name).is_(None),
-                    )
-                    .values(author_name=name)
-                )
+    """A transaction an author, messages before appeals as in the drain: the two must not wait for each other."""
+    for author, name in names.items():
+        is_nameless = (
+            col(Appeal.page_id) == page_id, col(Appeal.author_external_id) == author, col(Appeal.author_name).is_(None),
+        )  # fmt: skip
+        called = {"author_name": name[:LONGEST_NAME]}
+        async with resources.database.transaction() as session:
+            own_words = update(Message).where(
+                col(Message.appeal_id).in_(select(col(Appeal.id)).where(*is_nameless)),
+                col(Message.author_external_id) == author,
+            )
+            await session.execute(own_words.values(called))
+            await session.execute(update(Appeal).where(*is_nameless).values(called))
