@@ -99,6 +99,8 @@ def _open(batch: Batch, message: Message) -> Appeal:
 def _append(batch: Batch, appeal: Appeal, message: Message) -> None:
     appeal.search_text = f"{appeal.search_text}\n{message.text}"[:LONGEST_SEARCH_TEXT]
     appeal.has_attachments = appeal.has_attachments or bool(message.attachments)
+    if message.author_external_id == appeal.author_external_id:
+        message.author_name = appeal.author_name  # only authors of nameless appeals are asked for
     batch.appended.append((appeal, message))
     if appeal.id is not None:
         batch.changed[appeal.id] = appeal

@@ -15,7 +15,7 @@ from app.resources import Resources
 from app.sandbox.vk_stand_in import VkStandIn
 from app.vault import Vault
 from tests.conftest import GROUP, NOW, VK
-from tests.office import opened, rows
+from tests.office import only, opened, rows
 
 
 @pytest.fixture
@@ -77,3 +77,12 @@ async def test_a_page_with_unreadable_credentials_does_not_hide_the_names_of_oth
         session.add(Appeal(**copy | {"page_id": page.id, "thread_key": "another"}))
     assert await fetch_authors(connected) == 1
     assert [appeal.author_name for appeal in await rows(connected, Appeal)] == ["Анна Примерова", None]
+
+
+async def test_further_words_of_a_named_citizen_carry_the_name_at_once(connected: Resources, vk: VK) -> None:
+    await opened(vk, comment_id=1)
+    await fetch_authors(connected)
+    await vk.comment("И фонари не горят", 2, parents_stack=[1], reply_to_comment=1)
+    await vk.drain()
+    appeal, (_, further) = await only(connected, Appeal), await rows(connected, Message)
+    assert (further.appeal_id, further.author_name) == (appeal.id, "Анна Примерова")
