@@ -143,6 +143,7 @@ async def _count(session: AsyncSession, appeal: Appeal) -> None:
 
 def _outgoing(appeal: Appeal, text: str, actor: Actor, now: datetime, *, is_interim: bool, is_private: bool) -> Answer:
     is_message = is_private or appeal.kind == "message"
+    is_where_it_was_asked = is_message == (appeal.kind == "message")  # a chat, too, is answered in the chat
     return Answer(
         appeal_id=appeal.id or 0,
         page_id=appeal.page_id,
@@ -153,7 +154,7 @@ def _outgoing(appeal: Appeal, text: str, actor: Actor, now: datetime, *, is_inte
         author_user_id=actor.user_id,
         author_label=actor.label,
         recipient_external_id=appeal.author_external_id,
-        post_external_id=None if is_message else appeal.post_external_id,
+        post_external_id=appeal.post_external_id if is_where_it_was_asked else None,
         reply_to_external_id=None if is_message else appeal.external_id,
         idempotency_key=secrets.token_hex(16),
         next_attempt_at=now,

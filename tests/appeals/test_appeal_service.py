@@ -15,8 +15,21 @@ from app.jobs import Job
 from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla.models import Clock
-from tests.conftest import NOW, VK
-from tests.office import ROAD, THANKS, actions, clerk, departments, details, do, only, opened, other_department, rows
+from tests.conftest import NOW, VK, private
+from tests.office import (
+    HEATING,
+    ROAD,
+    THANKS,
+    actions,
+    clerk,
+    departments,
+    details,
+    do,
+    only,
+    opened,
+    other_department,
+    rows,
+)
 
 LATER = NOW + timedelta(minutes=30)
 
@@ -175,6 +188,14 @@ async def test_a_second_answer_is_refused_while_one_is_on_its_way(
             (await session.get_one(Answer, first.id)).state = state
         with pytest.raises(Conflict, match="отправляется"):
             await do(resources, appeals.answer, appeal.id, "Ещё ответ", anna, now=NOW)
+
+
+async def test_what_was_asked_in_a_chat_is_answered_in_the_chat(resources: Resources, vk: VK, anna: Actor) -> None:
+    chat = 2_000_000_007
+    await vk.deliver(vk.event("message_new", {"message": private(HEATING, 1, peer_id=chat)}))
+    await vk.drain()
+    in_chat = await do(resources, appeals.answer, 1, "Тепло дадут к вечеру", anna, now=NOW)
+    assert (in_chat.place, in_chat.post_external_id) == ("message", str(chat))
 
 
 async def test_a_stuck_answer_is_not_repeated_beside_another(resources: Resources, appeal: Appeal, anna: Actor) -> None:
