@@ -103,8 +103,12 @@ async def revive(session: AsyncSession, appeal: Appeal) -> None:
 
 
 async def reopen(session: AsyncSession, appeal: Appeal, message: Message, now: datetime, *, policy_code: str) -> None:
-    """The citizen wrote again: a new cycle with a new promise; the old cycle's result stays as it was."""
+    """The citizen wrote again: a new cycle with a new promise; the old cycle's result stays as it was.
+
+    What was answered may have been talk; these words are not.
+    """
     appeal.state = State.IN_WORK if appeal.assignee_id else State.ROUTED
+    appeal.is_talk = False
     appeal.cycle += 1
     appeal.closed_at = appeal.close_reason = None
     record(session, appeal.id or 0, "reopened", SYSTEM, now, message_id=message.id, cycle=appeal.cycle)

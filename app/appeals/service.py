@@ -37,6 +37,7 @@ async def take(
     appeal.assignee_id = actor.user_id
     if appeal.state in (State.REVIEW, State.ROUTED):
         appeal.state = State.IN_WORK
+    await _count(session, appeal)  # talk is in nobody's list
     record(session, appeal_id, "taken", actor, now)
     await changed(session, appeal)
     return appeal
@@ -71,6 +72,7 @@ async def reroute(
                    "because": f"{actor.label}: {reason.strip() or 'без пояснения'}"}],
     }  # fmt: skip
     await place(session, appeal, department_id)
+    await _count(session, appeal)  # a department is shown no talk
     appeal.transfer_count += 1
     appeal.assignee_id = None
     appeal.state = State.INTERIM if appeal.state == State.INTERIM else State.ROUTED

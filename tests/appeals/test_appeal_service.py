@@ -216,6 +216,15 @@ async def test_answering_talk_makes_it_an_appeal_that_counts(resources: Resource
     assert (await only(resources, Clock)).is_counted
 
 
+async def test_talk_that_is_taken_or_handed_over_is_an_appeal(resources: Resources, vk: VK, anna: Actor) -> None:
+    taken, handed = await opened(vk, THANKS), await opened(vk, THANKS, comment_id=732)
+    await do(resources, appeals.take, taken.id, anna, now=NOW)
+    elsewhere = await other_department(resources, handed)
+    await do(resources, appeals.reroute, handed.id, elsewhere.id, anna, reason="", now=NOW)
+    assert [one.is_talk for one in await rows(resources, Appeal)] == [False, False]
+    assert [clock.is_counted for clock in await rows(resources, Clock)] == [True, True]
+
+
 async def test_no_interim_answer_where_the_policy_knows_no_final_term(
     resources: Resources, appeal: Appeal, anna: Actor
 ) -> None:

@@ -9,8 +9,8 @@ from app.intake.effects import LONGEST_SEARCH_TEXT
 from app.intake.models import EventState, InboxEvent
 from app.resources import Resources
 from app.sla.models import Clock
-from tests.conftest import GROUP, NOW, VK, comment
-from tests.office import ROAD, actions, only, rows
+from tests.conftest import GROUP, NOW, VK, comment, private
+from tests.office import HEATING, ROAD, THANKS, actions, only, rows
 
 
 def deletion(comment_id: int) -> dict[str, int]:
@@ -70,3 +70,16 @@ async def test_an_edit_that_makes_danger_of_a_nuisance_brings_the_due_time_forwa
     assert calm.due_at is not None
     assert clock.due_at == appeal.next_due_at == NOW + timedelta(hours=4)
     assert "due_changed" in await actions(resources)
+
+
+async def test_an_appeal_after_talk_that_was_answered_by_hand_is_no_talk(vk: VK, resources: Resources) -> None:
+    await vk.message(THANKS, 1)
+    await vk.drain()
+    own = private("И вам спасибо!", 2, out=1, admin_author_id=100000777) | {"from_id": -GROUP, "peer_id": 100000001}
+    await vk.deliver(vk.event("message_reply", own))
+    await vk.drain()
+    assert (await only(resources, Appeal)).state == State.ANSWERED
+    await vk.message(HEATING, 3)
+    await vk.drain()
+    appeal, (_, clock) = await only(resources, Appeal), await rows(resources, Clock)
+    assert (appeal.is_open, appeal.is_talk, appeal.cycle, clock.is_counted) == (True, False, 2, True)
