@@ -115,6 +115,15 @@ async def reopen(session: AsyncSession, appeal: Appeal, message: Message, now: d
     await start_clock(session, appeal, sla.FIRST_ANSWER, message.sent_at or now, now, policy_code=policy_code)
 
 
+async def begin_anew(session: AsyncSession, appeal: Appeal, at: datetime, now: datetime) -> None:
+    """Talk has become an appeal with the words of `at`: the promise runs from them, not from an old greeting."""
+    for clock in await sla.open_clocks(session, [appeal.id or 0]):
+        moved = sla.restart(clock, appeal.severity, at)
+        if moved is not None:
+            record(session, appeal.id or 0, "due_changed", SYSTEM, now, kind=clock.kind, **moved)
+    appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
+
+
 async def start_clock(
     session: AsyncSession, appeal: Appeal, kind: str, at: datetime, now: datetime, *, policy_code: str
 ) -> None:

@@ -123,7 +123,11 @@ async def _judge(batch: Batch) -> None:
         await _begin(batch, appeal, message)
     for appeal, message in batch.appended:
         await _continue(batch, appeal, message)
+    first_words = {appeal.id: (appeal, message) for appeal, message in reversed(batch.appended) if appeal.is_talk}
     await triage.judge_again(batch.resources, session, list(batch.reworded.values()), now)
+    for appeal, message in first_words.values():
+        if appeal.is_open and not appeal.is_talk:
+            await cycle.begin_anew(session, appeal, message.received_at, now)
 
 
 async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:

@@ -134,17 +134,28 @@ def stop(row: Clock, at: datetime, reason: str, *, is_counted: bool) -> None:
     row.is_counted = row.is_counted and is_counted
 
 
+def restart(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None:
+    """Begin the promise anew; what moved, for the history, or None."""
+    before = row.due_at
+    state = arithmetic.start(row.kind, policy(row.policy_code), calendar_of(row), at, severity)
+    row.started_at, row.policy_version, row.breached_at = at, state.policy_version, None
+    _write(row, state)
+    return _moved(before, row.due_at, "обращением стало с этих слов")
+
+
 def reclassify(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None:
     """Adopt another severity; what moved, for the history, or None. Never gives more time unless the policy says so."""
     before = row.due_at
     _write(row, arithmetic.reclassify(state_of(row), policy(row.policy_code), calendar_of(row), at, severity))
-    if row.due_at == before:
+    return _moved(before, row.due_at, "изменилась тема, а с ней важность")
+
+
+def _moved(before: datetime | None, after: datetime | None, because: str) -> dict[str, Any] | None:
+    if after == before:
         return None
     return {
-        "from": before.isoformat() if before else None,
-        "to": row.due_at.isoformat() if row.due_at else None,
-        "because": "изменилась тема, а с ней важность",
-    }
+        "from": before.isoformat() if before else None, "to": after.isoformat() if after else None, "because": because,
+    }  # fmt: skip
 
 
 async def run_on(session: AsyncSession, appeal_id: int, cycle: int, *, is_counted: bool) -> Sequence[Clock]:

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 
 from app.appeals.models import Appeal, Message, State
+from app.intake import webhooks
 from app.intake.effects import LONGEST_SEARCH_TEXT
 from app.intake.models import EventState, InboxEvent
 from app.resources import Resources
 from app.sla.models import Clock
 from tests.conftest import GROUP, NOW, VK, comment, private
-from tests.office import HEATING, ROAD, THANKS, actions, only, rows
+from tests.office import HEATING, ROAD, THANKS, actions, details, only, rows
 
 
 def deletion(comment_id: int) -> dict[str, int]:
@@ -83,3 +84,20 @@ async def test_an_appeal_after_talk_that_was_answered_by_hand_is_no_talk(vk: VK,
     await vk.drain()
     appeal, (_, clock) = await only(resources, Appeal), await rows(resources, Clock)
     assert (appeal.is_open, appeal.is_talk, appeal.cycle, clock.is_counted) == (True, False, 2, True)
+
+
+async def test_the_promise_to_an_appeal_that_follows_old_talk_runs_from_its_own_words(
+    vk: VK, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await vk.message(THANKS, 1)
+    await vk.drain()
+    later = NOW + timedelta(days=90)
+    monkeypatch.setattr(webhooks, "utc_now", lambda: later)
+    await vk.message(HEATING, 2)
+    await vk.message("И воды горячей нет", 3)
+    await vk.drain(later)
+    appeal, clock = await only(resources, Appeal), await only(resources, Clock)
+    assert (appeal.is_talk, clock.is_counted, clock.started_at, clock.breached_at) == (False, True, later, None)
+    assert clock.due_at == appeal.next_due_at
+    assert later < clock.due_at < later + timedelta(days=7)
+    assert (await details(resources, "due_changed"))["because"] == "обращением стало с этих слов"
