@@ -206,7 +206,8 @@ def _conversation(appeal: Appeal) -> tuple[int, str]:
 
 def reword(appeal: Appeal, message: Message, before: str) -> None:
     """Put a message's present words where its former ones stood in the appeal."""
-    reworded = appeal.search_text.replace(before, message.text, 1) if before else message.text
+    words = appeal.search_text
+    reworded = words.replace(before, message.text, 1) if before else f"{words}\n{message.text}".lstrip("\n")
     appeal.search_text = reworded[:LONGEST_SEARCH_TEXT]
     if message.external_id == appeal.external_id:
         appeal.text = message.text

@@ -101,3 +101,16 @@ async def test_the_promise_to_an_appeal_that_follows_old_talk_runs_from_its_own_
     assert clock.due_at == appeal.next_due_at
     assert later < clock.due_at < later + timedelta(days=7)
     assert (await details(resources, "due_changed"))["because"] == "обращением стало с этих слов"
+
+
+async def test_words_put_under_a_picture_join_the_other_words_of_the_appeal(vk: VK, resources: Resources) -> None:
+    picture = {"attachments": [{"type": "photo", "photo": {"id": 1}}]}
+    await vk.comment(ROAD, 1)
+    await vk.comment("", 2, parents_stack=[1], reply_to_comment=1, **picture)
+    await vk.drain()
+    edited = comment("Вот эта яма", 2, parents_stack=[1], reply_to_comment=1, **picture)
+    await vk.deliver(vk.event("wall_reply_edit", edited))
+    await vk.drain()
+    words = (await only(resources, Appeal)).search_text
+    assert ROAD in words
+    assert "Вот эта яма" in words
