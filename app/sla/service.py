@@ -99,8 +99,8 @@ def _write(row: Clock, state: ClockState) -> None:
     row.close_reason = state.stop_reason or None
     if state.closed_at is not None:
         row.spent_minutes = arithmetic.spent_minutes(state, calendar(state.calendar_code), state.closed_at)
-        if arithmetic.is_breached(state, state.closed_at):
-            row.breached_at = state.due_at
+    if state.met_at is not None:  # news of an answer in time may come after the sweep has marked the clock
+        row.breached_at = state.due_at if arithmetic.is_breached(state, state.met_at) else None
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -115,3 +115,13 @@ async def test_the_sweep_writes_history_while_a_person_holds_the_appeal(resource
         await cycle.load(session, appeal.id or 0, anna)
         async with asyncio.timeout(5):
             assert await mark_breaches(resources, NOW + timedelta(days=30)) == 1
+
+
+async def test_late_news_of_an_answer_in_time_takes_the_mark_away(resources: Resources, vk: VK) -> None:
+    appeal = await opened(vk)
+    assert await mark_breaches(resources, NOW + timedelta(days=30)) == 1
+    async with resources.database.transaction() as session:
+        stored = await session.get_one(Appeal, appeal.id)
+        await cycle.mark_answered(session, stored, NOW, NOW + timedelta(days=30), is_interim=False)
+    clock = await only(resources, Clock)
+    assert (clock.met_at, clock.breached_at) == (NOW, None)
