@@ -29,6 +29,9 @@ async def call(
             data={**params, "v": VERSION},
             headers={"Authorization": f"Bearer {token}"},
         )
+    except UnicodeEncodeError as error:  # headers are ASCII, and so are VK's keys
+        reason = "В ключе доступа есть знаки, которых в ключах ВКонтакте не бывает: впишите ключ заново."
+        raise SendFailed(FailureKind.PAGE_STOPPED, reason, method=method) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # VK repeats are harmless (random_id, guid), so an unknown outcome is simply tried again.
         reason = f"Нет связи с ВКонтакте ({type(error).__name__}), отправим ещё раз."

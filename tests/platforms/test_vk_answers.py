@@ -183,6 +183,11 @@ async def test_a_page_without_a_token_is_stopped(credentials: Credentials, messa
         assert (await failure(client, replace(credentials, access_token=""), message)).kind is STOP
 
 
+async def test_a_token_that_no_header_can_hold_stops_the_page(credentials: Credentials) -> None:
+    async with answering(lambda _: httpx.Response(500)) as client:
+        assert (await failure(client, replace(credentials, access_token="ключ"), COMMENT)).kind is STOP
+
+
 @pytest.mark.parametrize(("text", "code"), [("", "100"), (" \n", "100"), ("я" * 4097, "914")])
 async def test_an_impossible_text_is_not_even_sent(credentials: Credentials, text: str, code: str) -> None:
     async with answering(lambda _: httpx.Response(500)) as client:
