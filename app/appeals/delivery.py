@@ -30,9 +30,10 @@ log = structlog.get_logger()
 ANSWERS = Counter("appeals_answers_total", "Attempts to send an answer", ["platform", "outcome"])
 BATCH = 50
 LEASE_SECONDS = 90
-MOST_ATTEMPTS = 12
+MOST_ATTEMPTS = 30  # an hour of growing pauses, then once an hour: an outage of a night fails no answer
 FIRST_RETRY_SECONDS = 2
 LONGEST_RETRY_SECONDS = 3600
+LONGEST_CODE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +102,27 @@ async def _post(resources: Resources, posting: Posting) -> None:
     platform = PLATFORMS[posting.platform]
     await resources.limiter.wait(f"{posting.platform}:{posting.page_id}", platform.rate_limit_per_second)
     try:
-        sent = await platform.send(
-            resources.http, resources.settings.api_url(posting.platform), posting.credentials, posting.message
-        )
+        sent = await _send(resources, posting)
     except SendFailed as failure:
         ANSWERS.labels(posting.platform, failure.kind.value).inc()
         await _record_failure(resources, posting, failure, utc_now())
         return
     ANSWERS.labels(posting.platform, "delivered").inc()
     await _record_delivery(resources, posting, sent, utc_now())
+
+
+async def _send(resources: Resources, posting: Posting) -> SentMessage:
+    """The network call. Raises SendFailed, for a fault of our own too: else the answer would be tried for ever."""
+    try:
+        return await PLATFORMS[posting.platform].send(
+            resources.http, resources.settings.api_url(posting.platform), posting.credentials, posting.message
+        )
+    except SendFailed:
+        raise
+    except Exception as error:
+        log.exception("answer_not_sent", answer_id=posting.answer_id)
+        reason = "Внутренняя ошибка отправки, подробности в журнале службы."
+        raise SendFailed(FailureKind.RETRY, reason, code=type(error).__name__[:LONGEST_CODE]) from error
 
 
 async def _record_delivery(resources: Resources, posting: Posting, sent: SentMessage, now: datetime) -> None:
@@ -149,20 +162,26 @@ async def _record_failure(resources: Resources, posting: Posting, failure: SendF
         answer, appeal = await _load(session, posting)
         if answer.state != AnswerState.SENDING or answer.attempts != posting.attempt:
             return  # our lease has lapsed: whoever took the answer over says what became of it
-        answer.error_code, answer.error_reason = failure.code or None, failure.reason
         answer.state = next_state(failure.kind, answer.attempts)
+        answer.error_code, answer.error_reason = failure.code or None, _reason(failure, answer)
         if answer.state == AnswerState.PENDING:
             pause = max(failure.retry_after_seconds, retry_pause_seconds(answer.attempts))
             answer.next_attempt_at = now + timedelta(seconds=pause)
         else:
             cycle.record(
                 session, appeal.id or 0, "answer_failed", cycle.SYSTEM, now,
-                answer_id=answer.id, reason=failure.reason, code=failure.code,
+                answer_id=answer.id, reason=answer.error_reason, code=failure.code,
             )  # fmt: skip
         if failure.kind is FailureKind.PAGE_STOPPED:
             page = await session.get_one(PublicPage, posting.page_id)
             page.sending_stopped_reason = failure.reason
         await cycle.changed(session, appeal)
+
+
+def _reason(failure: SendFailed, answer: Answer) -> str:
+    if failure.kind is FailureKind.RETRY and answer.state == AnswerState.FAILED:
+        return f"{failure.reason} Попыток было {answer.attempts}, сами больше не повторим."
+    return failure.reason
 
 
 def next_state(kind: FailureKind, attempts: int) -> AnswerState:

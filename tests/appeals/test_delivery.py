@@ -17,6 +17,7 @@ from app.appeals import service as appeals
 from app.appeals.delivery import MOST_ATTEMPTS, deliver_batch, next_state, resume_page, retry_pause_seconds
 from app.appeals.models import Answer, AnswerState, Appeal, Message, State
 from app.errors import Conflict
+from app.platforms import PLATFORMS
 from app.platforms.base import Credentials, FailureKind
 from app.public_pages.models import PublicPage
 from app.public_pages.service import seal_credentials, webhook_path
@@ -260,7 +261,7 @@ async def test_credentials_that_cannot_be_opened_stop_their_page_and_no_other(of
         page = await session.get_one(PublicPage, appeal.page_id)
         mended, page.credentials = page.credentials, foreign
         other = Answer(
-            appeal_id=appeal.id, page_id=0, kind="comment", place="wall", text="Другая страница", author_label="Имя",
+            appeal_id=appeal.id or 0, page_id=0, kind="comment", place="wall", text="Другая", author_label="Имя",
             recipient_external_id=str(CITIZEN), post_external_id="700", reply_to_external_id=appeal.external_id,
             idempotency_key="other", next_attempt_at=NOW, created_at=NOW,
         )  # fmt: skip
@@ -321,6 +322,29 @@ async def test_after_many_attempts_a_person_is_told(office: Office) -> None:
     answer = await only(office.resources, Answer)
     assert (answer.state, answer.attempts) == (AnswerState.FAILED, MOST_ATTEMPTS)
     assert (await details(office.resources, "answer_failed"))["code"] == "http-503"
+
+
+async def test_a_fault_of_our_own_is_counted_and_does_not_stop_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform, send = PLATFORMS["vk"], PLATFORMS["vk"].send
+
+    async def stumble(client: Any, url: str, credentials: Any, message: Any) -> Any:
+        if message.text == "Споткнёмся":
+            raise KeyError("nobody foresaw it")
+        return await send(client, url, credentials, message)
+
+    monkeypatch.setattr(platform, "send", stumble)
+    await office.answer(await office.comment(), "Споткнёмся")
+    await office.answer(await office.comment(author=CITIZEN + 1))
+    await office.deliver()
+    failed, sent = await rows(office.resources, Answer)
+    assert (failed.state, failed.error_code, sent.state) == (AnswerState.PENDING, "KeyError", AnswerState.DELIVERED)
+    for _ in range(MOST_ATTEMPTS):
+        await office.deliver(timedelta(hours=2))
+    failed = (await rows(office.resources, Answer))[0]
+    assert failed.state == AnswerState.FAILED
+    assert "сами больше не повторим" in (failed.error_reason or "")
 
 
 class Killed(BaseException):
