@@ -14,11 +14,13 @@ from alembic.util import CommandError
 from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import embedded
 from app.accounts import service as accounts
 from app.accounts.actor import Actor
 from app.accounts.models import Role
+from app.audit.service import audit
 from app.db import NotPostgres, SchemaIsStale
 from app.errors import AppError
 from app.installation import migrate_database, with_resources, with_servers
@@ -90,6 +92,16 @@ def run(work: Callable[[Resources], Awaitable[T]]) -> T:
         return asyncio.run(session())
 
 
+def change(work: Callable[[AsyncSession, Resources], Awaitable[T]]) -> T:
+    """Run one command in one transaction."""
+
+    async def transaction(resources: Resources) -> T:
+        async with resources.database.transaction() as session:
+            return await work(session, resources)
+
+    return run(transaction)
+
+
 @app.command()
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Показать на демонстрационном городе с песочницей")] = False,
@@ -147,12 +159,7 @@ def seed() -> None:
 @token_app.command("create")
 def token_create(name: Annotated[str, typer.Option()], role: Annotated[Role, typer.Option()]) -> None:
     """Выпустить токен. Последняя строка вывода: сам токен, больше его никто не покажет."""
-
-    async def work(resources: Resources) -> str:
-        async with resources.database.transaction() as session:
-            return await accounts.create_token(session, name, role, now=utc_now())
-
-    token = run(work)
+    token = change(lambda session, _: accounts.create_token(session, name, role, now=utc_now()))
     console.print(f"Токен «{name}», роль {role}. Сохраните его: в базе остаётся только хеш.")
     typer.echo(token)
 
@@ -160,12 +167,7 @@ def token_create(name: Annotated[str, typer.Option()], role: Annotated[Role, typ
 @token_app.command("revoke")
 def token_revoke(name: Annotated[str, typer.Option()]) -> None:
     """Отозвать токен."""
-
-    async def work(resources: Resources) -> None:
-        async with resources.database.transaction() as session:
-            await accounts.revoke_token(session, name, now=utc_now())
-
-    run(work)
+    change(lambda session, _: accounts.revoke_token(session, name, now=utc_now()))
     console.print(f"Токен «{name}» отозван")
 
 
@@ -179,13 +181,7 @@ def user_create(
     """Завести сотрудника. Пароль спрашивается или читается со стандартного ввода."""
     password = _read_password()
 
-    async def work(resources: Resources) -> None:
-        async with resources.database.transaction() as session:
-            await accounts.create_user(
-                session, login=login, name=name, role=role, password=password, department_code=department, now=utc_now()
-            )
-
-    run(work)
+    change(lambda session, _: accounts.create_user(session, login, name, role, password, department, now=utc_now()))
     console.print(f"Сотрудник {login} заведён, роль {role}")
 
 
@@ -193,12 +189,7 @@ def user_create(
 def user_password(login: Annotated[str, typer.Option()]) -> None:
     """Задать новый пароль. Все открытые входы этого сотрудника закроются."""
     password = _read_password()
-
-    async def work(resources: Resources) -> None:
-        async with resources.database.transaction() as session:
-            await accounts.set_password(session, login, password)
-
-    run(work)
+    change(lambda session, _: accounts.set_password(session, login, password))
     console.print(f"Пароль {login} изменён")
 
 
@@ -225,17 +216,36 @@ def pages_add(
     """Завести страницу. Последняя строка вывода: путь вебхука."""
     credentials = Credentials(external_id, secret, confirmation, access_token, user_token)
 
-    async def work(resources: Resources) -> str:
-        async with resources.database.transaction() as session:
-            page = await public_pages.add_page(
-                session, resources.vault, platform=platform, credentials=credentials, name=name,
-                territory_code=territory or None, sphere=sphere or None, audience=audience or None, now=utc_now(),
-            )  # fmt: skip
-            return public_pages.webhook_path(page)
+    async def work(session: AsyncSession, resources: Resources) -> str:
+        page = await public_pages.add_page(
+            session, resources.vault, platform=platform, credentials=credentials, name=name,
+            territory_code=territory or None, sphere=sphere or None, audience=audience or None, now=utc_now(),
+        )  # fmt: skip
+        return public_pages.webhook_path(page)
 
-    path = run(work)
+    path = change(work)
     console.print(f"Страница «{name}» заведена. Адрес вебхука: {get_settings().base_url}{path}")
     typer.echo(path)
+
+
+@pages_app.command("update")
+def pages_update(
+    platform: Annotated[str, typer.Option()],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
+    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")] = "",
+    confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
+    user_token: Annotated[str, typer.Option(help="Ключ администратора")] = "",
+) -> None:
+    """Сменить ключи страницы: что не названо, остаётся. Остановленная отправка ответов возобновится."""
+    keys = Credentials(external_id, secret, confirmation, access_token, user_token)
+
+    async def work(session: AsyncSession, resources: Resources) -> str:
+        page = await public_pages.change_credentials(session, resources.vault, platform, keys)
+        audit(session, COMMAND_LINE.label, "page_keys_changed", utc_now(), page_id=page.id)
+        return page.name
+
+    console.print(f"Ключи страницы «{change(work)}» изменены")
 
 
 @events_app.command("retry")

@@ -8,14 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import Result
 from sqlalchemy import create_engine, select, text, update
 from sqlalchemy.engine import Engine
 from sqlmodel import SQLModel, col
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import app.cli
-import app.resources
 import app.supervisor
 from app.accounts.models import ApiToken, Role, User
 from app.accounts.service import hash_of
@@ -75,7 +73,7 @@ def machine(
     }.items():  # fmt: skip
         monkeypatch.setenv(f"APPEALS_{name}", value)
     monkeypatch.setattr("app.jobs.CLOSE_SECONDS", 0.05)
-    monkeypatch.setattr(app.resources.Judge, "load", lambda path: judge)
+    monkeypatch.setattr(Judge, "load", lambda path: judge)
     get_settings.cache_clear()
     engine = create_engine(driver_url(postgres_url))
     yield Machine(engine, tmp_path)
@@ -162,8 +160,8 @@ def test_a_person_at_a_terminal_is_asked_twice_and_sees_nothing(
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr(app.cli.typer, "prompt", prompt)
-    monkeypatch.setattr(app.cli.sys, "stdin", Terminal())
+    monkeypatch.setattr("typer.prompt", prompt)
+    monkeypatch.setattr("sys.stdin", Terminal())
     assert app.cli._read_password() == PASSWORD
     assert asked == {"words": "Пароль", "hide_input": True, "confirmation_prompt": True, "err": True}
 
@@ -213,9 +211,7 @@ def test_a_sample_is_delivered_to_its_page_over_http(machine: Machine, monkeypat
         return httpx.Response(200, text="ok")
 
     client = httpx.AsyncClient
-    monkeypatch.setattr(
-        app.resources.httpx, "AsyncClient", lambda **options: client(transport=httpx.MockTransport(hear))
-    )
+    monkeypatch.setattr(httpx, "AsyncClient", lambda **options: client(transport=httpx.MockTransport(hear)))
     path = machine.made(*PAGE)
     sample = FIXTURES / "wall_reply_new.json"
     assert "200 ok" in machine.enter("replay", str(sample), "--page", "200000001").stderr
@@ -259,7 +255,7 @@ def test_a_model_that_must_not_be_used_is_one_sentence(machine: Machine, monkeyp
     def refuse(path: Path | None) -> Judge:
         raise ArtifactRejected("Файл модели [повреждён]")
 
-    monkeypatch.setattr(app.resources.Judge, "load", refuse)
+    monkeypatch.setattr(Judge, "load", refuse)
     assert machine.refused(*PAGE) == "Файл модели [повреждён]"
 
 
@@ -274,7 +270,7 @@ def test_serving_means_uvicorn_on_the_chosen_port(
 ) -> None:
     seen: dict[str, Any] = {}
     monkeypatch.setattr(app.cli, "configure_logging", lambda: None)
-    monkeypatch.setattr(app.cli.uvicorn, "run", lambda target, **options: seen.update(options, target=target))
+    monkeypatch.setattr("uvicorn.run", lambda target, **options: seen.update(options, target=target))
     setting("PORT", "8123")
     machine.made("serve", "--workers", "3")
     assert (seen["target"], seen["factory"]) == ("app.main:create_app", True)
@@ -323,3 +319,13 @@ def test_credentials_of_another_installation_are_one_sentence(machine: Machine) 
     with machine.engine.begin() as connection:
         connection.execute(update(PublicPage).where(col(PublicPage.id) == 1).values(credentials=b"x" * 40))
     assert "другим ключом" in machine.refused("replay", str(sample))
+
+
+def test_keys_of_a_page_are_changed_one_by_one(machine: Machine) -> None:
+    machine.made(*PAGE, "--confirmation", "c0de", "--access-token", "t0ken")
+    update = ["pages", "update", "--platform", "vk", "--external-id", "200000001"]
+    assert "Школа № 1" in machine.enter(*update, "--confirmation", "n3w").stderr
+    (page,) = machine.rows(PublicPage)
+    assert open_credentials(open_vault(get_settings()), page) == Credentials("200000001", "s3cret", "n3w", "t0ken")
+    assert "не заведена" in machine.refused(*update[:-1], "200000002", "--secret", "x")
+    assert "изменить" in machine.refused(*update)

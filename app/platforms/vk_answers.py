@@ -126,7 +126,7 @@ def _administrator_token(credentials: Credentials, method: str) -> str:
     if not credentials.user_token:
         reason = (
             "ВКонтакте принимает ответы под фотографиями, видео, товарами и обсуждениями только с ключом "
-            "администратора сообщества: впишите его в настройках страницы или ответьте вручную."
+            "администратора сообщества: впишите его (appeals pages update) или ответьте вручную."
         )
         raise SendFailed(FailureKind.HANDS_NEEDED, reason, method=method)
     return credentials.user_token

@@ -85,7 +85,7 @@ def refusal(code: int | None, message: object, method: str) -> SendFailed:
 def page_token(credentials: Credentials) -> str:
     """The community's token. Raises SendFailed if the page has none."""
     if not credentials.access_token:
-        reason = "У страницы не указан ключ доступа сообщества: впишите его в настройках страницы."
+        reason = "У страницы не указан ключ доступа сообщества: впишите его (appeals pages update)."
         raise SendFailed(FailureKind.PAGE_STOPPED, reason)
     return credentials.access_token
 

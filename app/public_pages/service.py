@@ -4,16 +4,17 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.db import Database
+from app.db import NO_KEY_UPDATE, Database
 from app.departments.models import Territory
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, NotFound
+from app.jobs import Job, enqueue
 from app.platforms import PLATFORMS
 from app.platforms.base import Credentials
 from app.public_pages.models import PublicPage
@@ -76,6 +77,27 @@ async def add_page(
     )
     session.add(page)
     await session.flush()
+    return page
+
+
+async def change_credentials(session: AsyncSession, vault: Vault, platform: str, changed: Credentials) -> PublicPage:
+    """Replace what is given, keep what is empty; answers that waited for a mended key may go.
+
+    VK gives a new confirmation string with every server, and keys are revoked. Raises NotFound, Invalid (nothing
+    given), CannotDecrypt.
+    """
+    given = {name: value for name, value in asdict(changed).items() if value and name != "external_id"}
+    if not given:
+        raise Invalid("Не сказано, что изменить")
+    known = select(PublicPage).where(
+        col(PublicPage.platform) == platform, col(PublicPage.external_id) == changed.external_id
+    )
+    page = await session.scalar(known.with_for_update(**NO_KEY_UPDATE))
+    if page is None:
+        raise NotFound(f"Страница {platform} {changed.external_id} не заведена")
+    page.credentials = seal_credentials(vault, replace(open_credentials(vault, page), **given))
+    page.sending_stopped_reason = None
+    enqueue(session, Job.DELIVER_ANSWERS)
     return page
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, NotFound
 from app.platforms.base import Credentials
 from app.public_pages.models import PublicPage
 from app.public_pages.service import (
@@ -14,6 +15,7 @@ from app.public_pages.service import (
     MOST_UNKNOWN_KEYS,
     PageDirectory,
     add_page,
+    change_credentials,
     open_credentials,
     seal_credentials,
     webhook_path,
@@ -155,3 +157,26 @@ async def test_a_page_that_was_switched_off_is_forgotten(
     time[0] += FRESH_SECONDS + 0.1
     found = await asyncio.gather(*(directory.find("vk", page.key) for _ in range(3)))
     assert found == [None, None, None]
+
+
+async def test_changed_credentials_leave_the_others_and_let_waiting_answers_go(resources: Resources) -> None:
+    await add(resources)
+    async with resources.database.transaction() as session:
+        (await session.get_one(PublicPage, 1)).sending_stopped_reason = "Ключ отозван"
+    async with resources.database.transaction() as session:
+        await change_credentials(session, resources.vault, "vk", Credentials("200000009", access_token="new"))
+    stored = await only(resources, PublicPage)
+    assert open_credentials(resources.vault, stored) == replace(CREDENTIALS, access_token="new")
+    assert stored.sending_stopped_reason is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"), [(Credentials("5", "new"), NotFound), (Credentials("200000009"), Invalid)]
+)
+async def test_credentials_of_no_page_and_no_change_are_refused(
+    resources: Resources, changed: Credentials, error: type[Exception]
+) -> None:
+    await add(resources)
+    async with resources.database.transaction() as session:
+        with pytest.raises(error):
+            await change_credentials(session, resources.vault, "vk", changed)
