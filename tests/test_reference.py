@@ -25,7 +25,8 @@ async def test_every_department_and_territory_of_the_rules_is_there_with_its_pla
     assert {code: one.name for code, one in territories.items()} == names
     for code, territory in territories.items():
         assert territory.path.split("/") == [step for step in territory_path(code) if step in names]
-        assert territory.parent_code == (territory.path.split("/")[-2:-1] or [None])[0]
+        above = territory.path.split("/")[-2:-1]
+        assert territory.parent_code == (above[0] if above else None)
 
 
 async def test_a_new_name_is_taken_over_and_nobody_is_removed(database: Database, rule_set: RuleSet) -> None:

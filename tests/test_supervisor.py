@@ -80,13 +80,14 @@ def numbers(folder: Path, count: int) -> list[int]:
 
 
 def settings(**changes: object) -> Settings:
-    return Settings(_env_file=None, **changes)  # type: ignore[call-arg, arg-type]
+    return Settings(_env_file=None, **changes)  # type: ignore[arg-type]
 
 
 def test_a_child_that_dies_is_started_again_until_told_to_stop(
     family: Callable[..., Child], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    child, stopping = family(), []
+    child = family()
+    stopping: list[int] = []
     assert child.is_dead()
     child.start()
     watcher = threading.Thread(target=supervisor._watch, args=([child], stopping))
@@ -165,7 +166,7 @@ def test_a_child_that_dies_before_readiness_and_one_that_never_comes_are_said(
 def test_ready_means_200(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not supervisor._is_ready(settings(port=1))
     for status, is_ready in ((200, True), (503, False)):
-        monkeypatch.setattr(supervisor.httpx, "get", lambda url, status=status, **options: httpx.Response(status))
+        monkeypatch.setattr(httpx, "get", lambda url, status=status, **options: httpx.Response(status))
         assert supervisor._is_ready(settings()) == is_ready
 
 
@@ -201,7 +202,12 @@ def test_sigterm_ends_everything(
     monkeypatch.setattr(supervisor, "_seed", lambda settings: {"anna": "[пароль]"})
     monkeypatch.setattr(supervisor, "_children", lambda settings: children)
     monkeypatch.setattr(supervisor, "_is_ready", lambda settings: (tmp_path / "numbers").exists())
-    timer = threading.Thread(target=lambda: (numbers(tmp_path, 2), os.kill(os.getpid(), signal.SIGTERM)))
+
+    def end() -> None:
+        numbers(tmp_path, 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    timer = threading.Thread(target=end)
     timer.start()
     supervisor.run_everything(settings(port=8123), is_demo=True)
     timer.join()

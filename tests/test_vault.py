@@ -14,7 +14,7 @@ KEY = bytes(range(32))
 
 
 def settings_with(folder: Path, secret_key: str = "") -> Settings:
-    return Settings(_env_file=None, data_dir=folder, secret_key=SecretStr(secret_key))  # type: ignore[call-arg]
+    return Settings(_env_file=None, data_dir=folder, secret_key=SecretStr(secret_key))
 
 
 def test_what_is_sealed_is_opened_and_never_looks_the_same() -> None:

@@ -474,6 +474,7 @@ async def test_echoes_of_the_same_words_belong_each_to_their_own_appeal(office: 
     await office.deliver()
     owners = {m.reply_to_external_id: m.appeal_id for m in await rows(office.resources, Message) if m.is_own}
     assert owners == {appeal.external_id: appeal.id for appeal in await rows(office.resources, Appeal)}
+    assert "answered_in_platform" not in await actions(office.resources)
 
 
 async def test_an_answer_delivered_after_its_appeal_was_closed_leaves_it_closed(office: Office) -> None:

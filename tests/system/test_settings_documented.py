@@ -36,7 +36,7 @@ def test_the_example_changes_nothing_and_holds_no_secret(tmp_path: Path, monkeyp
         monkeypatch.delenv(f"APPEALS_{name.upper()}", raising=False)
     copied = tmp_path / ".env"
     copied.write_text("\n".join(line.removeprefix("#") for line in lines if line.startswith("#APPEALS_")))
-    assert Settings(_env_file=copied) == Settings(_env_file=None)  # type: ignore[call-arg]
+    assert Settings(_env_file=copied) == Settings(_env_file=None)
 
 
 def test_every_setting_says_in_russian_what_it_means() -> None:
