@@ -1,9 +1,11 @@
 """The command line: what it makes stands alone on the last line, what goes wrong is one sentence and exit code 1."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -329,3 +331,14 @@ def test_keys_of_a_page_are_changed_one_by_one(machine: Machine) -> None:
     assert open_credentials(open_vault(get_settings()), page) == Credentials("200000001", "s3cret", "n3w", "t0ken")
     assert "не заведена" in machine.refused(*update[:-1], "200000002", "--secret", "x")
     assert "изменить" in machine.refused(*update)
+
+
+def test_benchmarks_are_part_of_the_repository_only(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[bool] = []
+    module = ModuleType("tests.bench.__main__")
+    module.main = lambda: ran.append(True)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tests.bench.__main__", module)
+    machine.made("bench")
+    assert ran == [True]
+    monkeypatch.setitem(sys.modules, "tests.bench.__main__", None)  # as in an installed package
+    assert "репозитория" in machine.refused("bench")
