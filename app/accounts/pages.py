@@ -21,10 +21,9 @@ HOME = "/"
 
 def safe_path(path: str) -> str:
     """A path of this site to go to after login; home for anything that could lead elsewhere."""
-    parts = urlsplit(path)
-    is_local = path.startswith("/") and not path.startswith("//") and not parts.scheme and not parts.netloc
+    is_local = path.startswith("/") and not path.startswith("//")
     has_tricks = "\\" in path or any(ord(character) < 32 for character in path)
-    return path if is_local and not has_tricks and parts.path not in {"/login", "/logout"} else HOME
+    return path if is_local and not has_tricks and urlsplit(path).path not in {"/login", "/logout"} else HOME
 
 
 def check_origin(request: Request) -> None:

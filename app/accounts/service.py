@@ -52,7 +52,7 @@ def hash_of(token: str) -> str:
 
 
 def _normal(login: str) -> str:
-    return login.strip().lower()
+    return login.replace("\x00", "").strip().lower()  # PostgreSQL is not even asked for a NUL
 
 
 async def create_user(

@@ -135,7 +135,7 @@ class PageDirectory:
 
     async def _read(self, key: str) -> KnownPage | None:
         now = self._clock()
-        if now - self._unknown.get(key, -FRESH_SECONDS) < 1:
+        if "\x00" in key or now - self._unknown.get(key, -FRESH_SECONDS) < 1:
             return None
         async with self._database.transaction() as session:
             found = await session.scalar(

@@ -92,6 +92,11 @@ async def test_failures_count_down_and_then_lock_even_the_right_password_out(
     assert (await sign_in(browser)).status_code == 429
 
 
+async def test_a_login_with_a_nul_in_it_is_nobodys(browser: httpx.AsyncClient, people: People) -> None:
+    await people()
+    assert (await sign_in(browser, "no\x00body", "wrong")).status_code == 422
+
+
 async def test_a_login_that_does_not_exist_answers_word_for_word_the_same(
     browser: httpx.AsyncClient, people: People
 ) -> None:
@@ -185,8 +190,8 @@ async def test_the_own_page_can(browser: httpx.AsyncClient, people: People, head
 
 @pytest.mark.parametrize(
     "path",
-    ["https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)", "queue",
-     "", "/\t/evil.example", "/ok\r\nSet-Cookie: a=b", "/login", "/logout?x=1"],
+    ["https://evil.example", "//evil.example", "//[", "http://[", "/\\evil.example", "\\\\evil.example",
+     "javascript:alert(1)", "queue", "", "/\t/evil.example", "/ok\r\nSet-Cookie: a=b", "/login", "/logout?x=1"],
 )  # fmt: skip
 def test_login_never_leads_elsewhere(path: str) -> None:
     assert safe_path(path) == "/"

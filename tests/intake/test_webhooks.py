@@ -87,7 +87,7 @@ async def test_a_long_body_without_a_declared_length_is_refused(client: httpx.As
     assert (await client.post(webhook_path(page), content=chunks())).status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/webhooks/vk/unknown", "/webhooks/myspace/unknown"])
+@pytest.mark.parametrize("path", ["/webhooks/vk/unknown", "/webhooks/myspace/unknown", "/webhooks/vk/%00"])
 async def test_unknown_pages_and_platforms_are_404(client: httpx.AsyncClient, page: PublicPage, path: str) -> None:
     assert (await client.post(path, content=b"{}")).status_code == 404
     assert (await client.post(path, content=b"{}")).status_code == 404
