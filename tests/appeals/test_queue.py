@@ -87,6 +87,7 @@ def test_a_broken_cursor_begins_anew(text: str | None) -> None:
         ("Звоните +7 (381) 222-33-44", [TELEPHONE]),
         ("Звоните 8 381 222 33 44, пишите ivanov@example.org", [TELEPHONE, MAIL]),
         ("Осталось 80 дней и 1200 рублей", []),
+        ("а" * 20_000, []),
     ],
 )
 def test_what_a_public_answer_would_show_to_all(text: str, warnings: list[str]) -> None:
