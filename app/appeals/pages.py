@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from pydantic import AfterValidator
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -29,7 +30,8 @@ router = APIRouter(include_in_schema=False)
 
 IdInPath = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 SeenVersion = Annotated[int | None, Form(alias="version", ge=1, le=2**31 - 1)]
-Text = Annotated[str, Form(max_length=LONGEST_DRAFT)]
+# PostgreSQL cannot keep a NUL.
+Text = Annotated[str, Form(max_length=LONGEST_DRAFT), AfterValidator(lambda text: text.replace("\x00", ""))]
 
 
 @router.post("/appeals/{appeal_id}/assignment")
@@ -143,15 +145,13 @@ async def retry_answer(request: Request, answer_id: IdInPath, session: SessionDe
 @router.post("/answers/{answer_id}/cancellation")
 async def cancel_answer(request: Request, answer_id: IdInPath, session: SessionDep, actor: StaffDep) -> Response:
     """Отменить недоставленный ответ. Its words come back as the draft, so that nothing typed is lost."""
-    appeal_id = await _appeal_of(session, answer_id, actor)
-    answer = await session.get(Answer, answer_id)
-    text = answer.text if answer else ""
-    response = await carry_out(
-        request, session, appeal_id, service.cancel_answer(session, answer_id, actor, now=utc_now())
-    )
-    if isinstance(response, RedirectResponse) and actor.user_id is not None:
-        await service.save_draft(session, appeal_id, actor, text, now=utc_now())
-    return response
+    appeal_id, now = await _appeal_of(session, answer_id, actor), utc_now()
+
+    async def give_up() -> None:
+        given_up = await service.cancel_answer(session, answer_id, actor, now=now)
+        await service.save_draft(session, appeal_id, actor, given_up.text, now=now)
+
+    return await carry_out(request, session, appeal_id, give_up())
 
 
 async def _appeal_of(session: AsyncSession, answer_id: int, actor: Actor) -> int:

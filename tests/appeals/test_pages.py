@@ -262,6 +262,14 @@ async def test_a_note_is_for_colleagues(vk: VK, browser: Browser) -> None:
     assert "звонил дорожникам" in response.text
 
 
+@pytest.mark.parametrize("verb", ["notes", "answers", "draft"])
+async def test_a_nul_in_what_is_typed_is_left_out(vk: VK, browser: Browser, verb: str) -> None:
+    appeal = await opened(vk)
+    assert (await browser.post(f"/appeals/{appeal.id}/{verb}", text="зво\x00нил")).status_code == 200
+    if verb != "draft":
+        assert "звонил" in (await browser.get(f"/appeals/{appeal.id}")).text
+
+
 async def test_closing_needs_a_reason_and_says_it(vk: VK, browser: Browser) -> None:
     appeal = await opened(vk)
     assert (await browser.post(f"/appeals/{appeal.id}/closure", htmx_on=HTMX)).status_code == 422
@@ -354,6 +362,17 @@ async def test_an_answer_that_is_given_up_comes_back_as_a_draft(vk: VK, browser:
     assert "Починим</textarea>" in card
     assert await rows(vk.resources, Answer) == []
     assert (await browser.post(f"/answers/{answer.id}/retry")).status_code == 404
+
+
+async def test_an_answer_that_cannot_be_given_up_leaves_the_draft_alone(vk: VK, browser: Browser) -> None:
+    appeal = await opened(vk)
+    await browser.post(f"/appeals/{appeal.id}/answers", text="Починим")
+    await change(vk.resources, Answer, state=AnswerState.SENDING)
+    await browser.post(f"/appeals/{appeal.id}/draft", text="Ещё набираю")
+    answer = await only(vk.resources, Answer)
+    await browser.post(f"/answers/{answer.id}/cancellation")
+    async with vk.resources.database.transaction() as session:
+        assert await session.scalar(select(col(Draft.text))) == "Ещё набираю"
 
 
 # Who may
