@@ -19,6 +19,7 @@ NUDGES = Counter("appeals_nudges_total", "Nudges to the worker", ["job", "outcom
 PENDING = "jobs_after_commit"
 NUDGE_PAUSE_SECONDS = 0.02
 AWAY_PAUSE_SECONDS = 2.0
+MOST_WAITING = 1000
 CLOSE_SECONDS = 1.0
 
 
@@ -80,12 +81,16 @@ class Queue:
 
     async def _push(self, job: Job) -> bool:
         try:
-            await (await self._connect()).enqueue_job(job.value)
+            redis = await self._connect()
+            # While no worker runs, nudges must not fill Redis; the first of them are as good as all.
+            is_wanted = await redis.zcard(redis.default_queue_name) < MOST_WAITING
+            if is_wanted:
+                await redis.enqueue_job(job.value)
         except (RedisError, OSError) as error:
             NUDGES.labels(job.value, "failed").inc()
             log.warning("nudge_failed", job=job.value, error=type(error).__name__)
             return False
-        NUDGES.labels(job.value, "sent").inc()
+        NUDGES.labels(job.value, "sent" if is_wanted else "enough").inc()
         return True
 
     async def is_reachable(self) -> bool:

@@ -66,6 +66,15 @@ async def test_a_nudge_during_the_sending_of_another_is_sent_too(
     assert len(await sent(redis)) == 2
 
 
+async def test_without_a_worker_nudges_do_not_fill_redis(
+    queue: Queue, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST_WAITING", 3)
+    for _ in range(5):
+        assert await queue._push(Job.DRAIN_INBOX)
+    assert len(await sent(redis)) == 3
+
+
 async def test_jobs_travel_as_json_without_payload(queue: Queue, redis: ArqRedis) -> None:
     queue.nudge(Job.FETCH_AUTHORS)
     await queue.close()
