@@ -142,7 +142,9 @@ async def list_queue(
     """A page of the list."""
     conditions = _conditions(queue, actor, now)
     if queue.number is not None:
-        return await _page_of(session, queue, [visible_to(actor), _appeal.id == queue.number], None)
+        numbered = await _page_of(session, queue, [visible_to(actor), _appeal.id == queue.number], None)
+        if numbered.rows:  # else it is a house or a telephone, and stands in a text
+            return numbered
     if queue.q is None:
         return await _page_of(session, queue, conditions, after)
     hits = await _hits(session, queue.q, conditions)
