@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -152,21 +153,25 @@ def alembic_config(url: str) -> Config:
     return config
 
 
-def _revisions(connection: Connection, config: Config) -> tuple[str | None, str | None]:
-    current = MigrationContext.configure(connection).get_current_revision()
-    return current, ScriptDirectory.from_config(config).get_current_head()
+@cache
+def newest_revision() -> str | None:
+    """The revision this code was written for. Read once: whoever asks for readiness must not make us read files."""
+    return ScriptDirectory(str(ROOT / "alembic")).get_current_head()
 
 
-async def schema_is_current(engine: AsyncEngine, url: str) -> bool:
+def _current_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def schema_is_current(engine: AsyncEngine) -> bool:
     """Whether the database is at the newest revision."""
     async with engine.connect() as connection:
-        current, head = await connection.run_sync(_revisions, alembic_config(url))
-    return current == head
+        return await connection.run_sync(_current_revision) == newest_revision()
 
 
-async def require_current_schema(engine: AsyncEngine, url: str) -> None:
+async def require_current_schema(engine: AsyncEngine) -> None:
     """Raises SchemaIsStale before code meets tables that it was not written for."""
-    if not await schema_is_current(engine, url):
+    if not await schema_is_current(engine):
         raise SchemaIsStale("Схема базы не от этой версии: выполните `appeals migrate`")
 
 

@@ -27,8 +27,7 @@ async def readyz(request: Request, response: Response) -> dict[str, Any]:
     is_database_up = await db.is_reachable(resources.database.engine)
     checks = {
         "database": is_database_up,
-        "schema": is_database_up
-        and await db.schema_is_current(resources.database.engine, resources.settings.database_url),
+        "schema": is_database_up and await db.schema_is_current(resources.database.engine),
         "redis": await resources.database.queue.is_reachable(),
         "model": bool(resources.judge.version),
     }

@@ -70,7 +70,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
             await app.state.webhooks.close()
             return
         async with open_resources(settings) as resources:
-            await db.require_current_schema(resources.database.engine, settings.database_url)
+            await db.require_current_schema(resources.database.engine)
             _attach(app, resources)
             resources.live.start()
             yield

@@ -147,7 +147,7 @@ async def run_worker(settings: Settings) -> None:
     _end_with_signals(asyncio.current_task())
     try:
         async with open_resources(settings) as resources:
-            await require_current_schema(resources.database.engine, settings.database_url)
+            await require_current_schema(resources.database.engine)
             while True:
                 await _work(build_worker(resources))
                 await asyncio.sleep(RECONNECT_SECONDS)

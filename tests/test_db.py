@@ -110,13 +110,13 @@ def test_a_percent_sign_in_a_password_survives_alembics_configuration() -> None:
 
 
 async def test_the_schema_is_current_after_migrations_only(engine: AsyncEngine, postgres_url: str) -> None:
-    assert await db.schema_is_current(engine, postgres_url)
-    await db.require_current_schema(engine, postgres_url)
+    assert await db.schema_is_current(engine)
+    await db.require_current_schema(engine)
     empty = db.create_engine(postgres_url.replace("/appeals?", "/postgres?"), 1)
     try:
-        assert not await db.schema_is_current(empty, postgres_url)
+        assert not await db.schema_is_current(empty)
         with pytest.raises(db.SchemaIsStale, match="migrate"):
-            await db.require_current_schema(empty, postgres_url)
+            await db.require_current_schema(empty)
     finally:
         await empty.dispose()
 
