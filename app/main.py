@@ -21,7 +21,7 @@ from app.resources import Resources, open_resources
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
 from app.triage import pages as triage
-from app.web import SecurityHeaders, install_error_handlers, mount_static
+from app.web import BodyLimit, SecurityHeaders, install_error_handlers, mount_static
 
 TITLE = "Маршрутизация обращений"
 DESCRIPTION = "Комментарии и сообщения жителей в соцсетях: приём, тема, ответственный, срок, ответ."
@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         app.include_router(sandbox.router)
     app.add_api_route("/", home, include_in_schema=False)
     mount_static(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders, is_https=settings.is_cookie_secure)
     app.add_middleware(webhooks.Shortcut)  # added last, so it is asked first
     install_error_handlers(app)

@@ -241,3 +241,17 @@ def test_browser_packages_are_pinned_exactly_and_the_lock_names_no_host() -> Non
     assert '"resolved"' not in lock
     packages = {name: found for name, found in json.loads(lock)["packages"].items() if name}
     assert all(found["integrity"].startswith("sha512-") for found in packages.values())
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [("/login", "application/x-www-form-urlencoded"), ("/api/v1/appeals/1/answers", "application/json")],
+)
+async def test_a_stranger_cannot_fill_the_memory(client: httpx.AsyncClient, address: str, kind: str) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"&a=" + b"1" * 65_536
+
+    response = await client.post(address, content=endless(), headers={"Content-Type": kind})
+    assert response.status_code == 413
+    assert "больше, чем принимает" in response.text

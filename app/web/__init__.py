@@ -2,11 +2,12 @@
 
 from app.web.errors import install_error_handlers
 from app.web.messages import flash, toast
-from app.web.security import SecurityHeaders
+from app.web.security import BodyLimit, SecurityHeaders
 from app.web.static import mount_static, static_url
 from app.web.templating import is_htmx, render, templates
 
 __all__ = [
+    "BodyLimit",
     "SecurityHeaders",
     "flash",
     "install_error_handlers",

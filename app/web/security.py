@@ -1,9 +1,11 @@
-"""Headers that tell browsers what our pages may do: nothing inline, nothing from elsewhere."""
+"""Headers that tell browsers what our pages may do: nothing inline, nothing from elsewhere. How much may be sent."""
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 YEAR_SECONDS = 365 * 24 * 3600
+MOST_BODY_BYTES = 1024 * 1024
 # Pictures from elsewhere are the ones that citizens attached on their platform.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
@@ -41,3 +43,23 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """ASGI middleware: forms and JSON end at 1 MiB with 413; they are read into memory, before anybody is known."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        size = 0
+
+        async def receive_no_more() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MOST_BODY_BYTES:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, receive_no_more, send)
