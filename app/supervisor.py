@@ -2,8 +2,10 @@
 
 import asyncio
 import ctypes
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +19,8 @@ from app import embedded
 from app.installation import migrate_database, with_servers
 from app.resources import open_resources
 from app.sandbox.demo import seed_demo
+from app.sandbox.process import HOST as STAND_IN_HOST
+from app.sandbox.process import stand_in_port, stand_in_url
 from app.settings import Settings
 from app.time import utc_now
 
@@ -24,8 +28,13 @@ console = Console()
 PR_SET_PDEATHSIG = 1
 READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
+PORT_SECONDS = 6.0  # processes of a killed `appeals up` let go of the port in five
 RESTART_PAUSE_SECONDS = 1.0
 POLL_SECONDS = 0.2
+
+
+class PortIsTaken(OSError):
+    """Somebody else listens where the service should."""
 
 
 @dataclass(slots=True)
@@ -58,10 +67,11 @@ def _die_with_parent() -> None:
 def run_everything(settings: Settings, *, is_demo: bool) -> None:
     """Start everything, say where it is, and keep it running until SIGINT or SIGTERM."""
     stopping = _catch_signals()
+    if is_demo:
+        settings = _demo_settings(settings)
+    _wait_for_free_ports(settings)
     console.print("Запускаю PostgreSQL и Valkey…")
     with with_servers(settings) as settings:
-        if is_demo:
-            settings = _demo_settings(settings)
         console.print("Обновляю схему базы…")
         migrate_database(settings)
         logins = _seed(settings) if is_demo else {}
@@ -91,8 +101,37 @@ def _demo_settings(settings: Settings) -> Settings:
     """The demonstration talks to a stand-in of the platform unless another address is given."""
     update: dict[str, object] = {"is_demo": True}
     if "vk_api_url" not in settings.model_fields_set:
-        update["vk_api_url"] = f"http://127.0.0.1:{settings.port + 1}"
+        update["vk_api_url"] = stand_in_url(settings)
     return settings.model_copy(update=update)
+
+
+def _has_stand_in(settings: Settings) -> bool:
+    return settings.is_demo and settings.vk_api_url == stand_in_url(settings)
+
+
+def _wait_for_free_ports(settings: Settings) -> None:
+    """Another service's /readyz must not be taken for our own. Raises PortIsTaken."""
+    places = [(settings.host, settings.port)]
+    if _has_stand_in(settings):
+        places.append((STAND_IN_HOST, stand_in_port(settings)))
+    deadline = time.monotonic() + PORT_SECONDS
+    for host, port in places:
+        while not _is_free(host, port):
+            if time.monotonic() > deadline:
+                raise PortIsTaken(f"Порт {port} занят другой программой. Выберите другой: APPEALS_PORT=…")
+            time.sleep(POLL_SECONDS)
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True
 
 
 def _children(settings: Settings) -> list[Child]:
@@ -106,7 +145,7 @@ def _children(settings: Settings) -> list[Child]:
         "APPEALS_VK_API_URL": settings.vk_api_url,
     }
     children = [Child(["app.cli", "serve"], environment), Child(["app.cli", "worker"], environment)]
-    if settings.is_demo and settings.vk_api_url == f"http://127.0.0.1:{settings.port + 1}":
+    if _has_stand_in(settings):
         children.append(Child(["app.sandbox.process"], environment))
     return children
 
