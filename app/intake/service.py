@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from prometheus_client import Counter
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,9 +40,9 @@ async def drain_batch(resources: Resources, now: datetime) -> int:
     """Handle one batch of waiting events; how many were handled. Zero means the inbox is empty."""
     try:
         return await _drain(resources, now, resources.settings.drain_batch_size)
-    except OperationalError:
-        raise  # the database is away: the batch stays as it is
     except Exception as error:  # one of the batch is poison, or met another worker: find out which
+        if _is_database_away(error):
+            raise  # the batch stays as it is
         log.warning("batch_failed", error=type(error).__name__, exc_info=True)
         return await _drain_one_by_one(resources, now)
 
@@ -119,11 +120,16 @@ async def _drain_one_by_one(resources: Resources, now: datetime) -> int:
     for event_id in ids:
         try:
             await _drain(resources, now, 1, only=event_id)
-        except OperationalError:
-            raise
         except Exception as error:  # kept with the event, shown to an operator
+            if _is_database_away(error):
+                raise
             await _record_failure(resources, event_id, error, now)
     return len(ids)
+
+
+def _is_database_away(error: Exception) -> bool:
+    """A deadlock with another worker, or with a person, is operational too, and passes when tried again."""
+    return isinstance(error, OperationalError) and not isinstance(error.orig, DeadlockDetected)
 
 
 async def _record_failure(resources: Resources, event_id: int | None, error: Exception, now: datetime) -> None:

@@ -5,8 +5,11 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
 
 from app.accounts.actor import Actor
@@ -324,6 +327,26 @@ async def test_an_event_that_breaks_the_transaction_fails_alone(
     assert bomb.attempts == service.MOST_ATTEMPTS
     assert "RuntimeError" in bomb.error
     assert len(await rows(resources, Appeal)) == 2
+
+
+async def test_a_deadlock_is_tried_again_at_once_and_an_outage_is_not(
+    vk: VK, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await vk.comment(ROAD, 1)
+    trouble: list[Exception] = [DeadlockDetected(), psycopg.OperationalError()]
+    real = service.take_effect
+
+    async def in_trouble(*arguments: Any) -> None:
+        if trouble:
+            raise OperationalError("UPDATE", {}, trouble.pop())
+        await real(*arguments)
+
+    monkeypatch.setattr(service, "take_effect", in_trouble)
+    with pytest.raises(OperationalError):
+        await service.drain_batch(resources, NOW)
+    assert await service.drain_batch(resources, NOW) == 1
+    (event,) = await rows(resources, InboxEvent)
+    assert (event.state, event.attempts) == (EventState.HANDLED, 1)
 
 
 async def test_two_workers_share_the_inbox_and_double_nothing(vk: VK, resources: Resources) -> None:
