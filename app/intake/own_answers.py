@@ -13,7 +13,7 @@ from app.intake.batch import Batch, Touched, thread_of
 from app.platforms import PLATFORMS
 from app.platforms.base import IncomingMessage, Kind
 
-UNHEARD = (AnswerState.PENDING, AnswerState.SENDING, AnswerState.UNKNOWN)
+ON_THEIR_WAY = (AnswerState.PENDING, AnswerState.SENDING)
 
 
 async def recognise_own(batch: Batch, own: Sequence[Touched]) -> None:
@@ -35,13 +35,15 @@ async def recognise_own(batch: Batch, own: Sequence[Touched]) -> None:
 
 async def _answers_behind(session: AsyncSession, own: Sequence[Touched]) -> list[Answer]:
     pages = {one.message.page_id for one in own}
+    # Two conditions, for each has an index of its own; as one list PostgreSQL would read every answer of the page.
+    is_unheard = or_(col(Answer.state).in_(ON_THEIR_WAY), col(Answer.state) == AnswerState.UNKNOWN)
     rows = await session.scalars(
         select(Answer).where(
             col(Answer.page_id).in_(pages),
             or_(
                 col(Answer.echo_key).in_([one.message.key for one in own]),
                 # Tried, and the platform's own word is not heard yet: it may have taken the answer all the same.
-                col(Answer.state).in_(UNHEARD)
+                is_unheard
                 & ((col(Answer.state) != AnswerState.PENDING) | (col(Answer.attempts) > 0))
                 & col(Answer.text).in_([one.message.text for one in own]),
             ),
