@@ -1,5 +1,6 @@
 """The web entry point: routers, error handlers, lifespan."""
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -39,7 +40,6 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         lifespan=_lifespan(settings, is_given=resources is not None),
     )
     app.state.settings = settings
-    app.router.routes.insert(0, webhooks.route)
     for router in (
         health.router, accounts.router, appeals.router, triage.router, appeals_api.router, reports.router,
         reports_api.router, intake.router, public_pages.router,
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     mount_static(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders, is_https=settings.is_cookie_secure)
-    app.add_middleware(webhooks.Shortcut)  # added last, so it is asked first
+    app.add_middleware(webhooks.WebhookGate)  # added last, so it is asked first
     install_error_handlers(app)
     if resources is not None:
         _attach(app, resources)
@@ -74,6 +74,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
             await db.require_current_schema(resources.database.engine)
             _attach(app, resources)
             resources.live.start()
+            gc.freeze()  # model and rules live as long as the process: no collection need look at them again
             yield
             await app.state.webhooks.close()
             await resources.live.stop()

@@ -129,7 +129,11 @@ class PageDirectory:
     async def find(self, platform: str, key: str, *, fresh_seconds: float = FRESH_SECONDS) -> KnownPage | None:
         """The active page with this key, or None. Raises what the database raises."""
         page = self._pages.get(key)
-        if page is None or self._clock() - page.read_at > fresh_seconds:
+        if page is None:
+            page = await self._read(key)
+        elif self._clock() - page.read_at > fresh_seconds:
+            # One request reads it again; the others of this moment take what is known, or all would ask at once.
+            self._pages[key] = replace(page, read_at=self._clock())
             page = await self._read(key)
         return page if page is not None and page.platform == platform else None
 
