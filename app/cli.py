@@ -30,6 +30,7 @@ from app.platforms.base import Credentials
 from app.public_pages import service as public_pages
 from app.resources import NotConfigured, Resources, require_servers
 from app.settings import get_settings
+from app.sla.service import UnknownCode
 from app.time import utc_now
 from app.vault import CannotDecrypt, SecretKeyMissing
 from app.worker import run_worker
@@ -49,7 +50,7 @@ COMMAND_LINE = Actor(label="Командная строка", role=Role.ADMIN)
 T = TypeVar("T")
 EXPECTED_ERRORS = (
     AppError, NotConfigured, NotPostgres, SchemaIsStale, SecretKeyMissing, CannotDecrypt, ArtifactRejected,
-    RuleSetInvalid, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
+    RuleSetInvalid, UnknownCode, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
     httpx.HTTPError, OSError,
 )  # fmt: skip
 

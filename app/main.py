@@ -16,6 +16,7 @@ from app.badges import badges_of
 from app.intake import pages as intake
 from app.intake import webhooks
 from app.public_pages import pages as public_pages
+from app.reference import require_reference_data
 from app.reports import api as reports_api
 from app.reports import pages as reports
 from app.resources import Resources, open_resources
@@ -72,6 +73,8 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
             return
         async with open_resources(settings) as resources:
             await db.require_current_schema(resources.database.engine)
+            async with resources.database.transaction() as session:
+                await require_reference_data(session, resources.rule_set)
             _attach(app, resources)
             resources.live.start()
             gc.freeze()  # model and rules live as long as the process: no collection need look at them again

@@ -2,7 +2,9 @@
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
+from app.db import SchemaIsStale
 from app.departments.models import Department, Territory
 from routing_rules import RuleSet, territory_path
 
@@ -17,6 +19,14 @@ async def sync_reference_data(session: AsyncSession, rule_set: RuleSet) -> None:
             session.add(department)
         department.name, department.short_name, department.kind = entry.name, entry.short_name, entry.kind
     await _sync_territories(session, rule_set)
+
+
+async def require_reference_data(session: AsyncSession, rule_set: RuleSet) -> None:
+    """Raises SchemaIsStale before rules lead an appeal to a department that the database does not know."""
+    known = set(await session.scalars(select(col(Department.code))))
+    missing = sorted({entry.code for entry in rule_set.departments} - known)
+    if missing:
+        raise SchemaIsStale(f"В базе нет отделов из таблиц компетенции ({missing[0]}…): выполните `appeals migrate`")
 
 
 async def _sync_territories(session: AsyncSession, rule_set: RuleSet) -> None:

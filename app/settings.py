@@ -2,9 +2,19 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError) as error:
+        raise ValueError(f"часового пояса «{name}» нет") from error
+    return name
 
 
 class Settings(BaseSettings):
@@ -26,7 +36,9 @@ class Settings(BaseSettings):
     rules_dir: Path | None = Field(None, description="Папка таблиц компетенции; пусто: таблицы из поставки")
     model_path: Path | None = Field(None, description="Файл модели классификатора; пусто: стартовая модель")
     center_name: str = Field("ЦУР Омской области", description="Название центра в заголовках страниц")
-    time_zone: str = Field("Asia/Omsk", description="Часовой пояс центра для показа времени")
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        "Asia/Omsk", description="Часовой пояс центра для показа времени"
+    )
     policy: str = Field("social-default", description="Политика сроков для новых обращений")
     payload_retention_days: int = Field(30, ge=2, description="Сколько дней хранить исходники доставок")
     reopen_days: int = Field(7, ge=0, description="Сколько дней новое сообщение возвращает отвеченное обращение")

@@ -24,8 +24,10 @@ from app.db import require_current_schema
 from app.intake.cropped import fetch_texts
 from app.intake.service import drain_batch, forget_payloads
 from app.jobs import Job, dump, load, redis_settings
+from app.reference import require_reference_data
 from app.resources import Resources, open_resources
 from app.settings import Settings
+from app.sla import service as sla
 from app.time import utc_now
 
 log = structlog.get_logger()
@@ -142,12 +144,15 @@ def _named(job: Solo) -> WorkerCoroutine:
 async def run_worker(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; wait for Redis when it goes away.
 
-    Raises SchemaIsStale and what `open_resources` raises.
+    Raises SchemaIsStale, UnknownCode (no such policy) and what `open_resources` raises.
     """
     _end_with_signals(asyncio.current_task())
     try:
         async with open_resources(settings) as resources:
             await require_current_schema(resources.database.engine)
+            async with resources.database.transaction() as session:
+                await require_reference_data(session, resources.rule_set)
+            sla.policy(settings.policy)  # unknown, it would make poison of every delivery
             while True:
                 await _work(build_worker(resources))
                 await asyncio.sleep(RECONNECT_SECONDS)

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import select
 
-from app.db import Database
+from app.db import Database, SchemaIsStale
 from app.departments.models import Department, Territory
-from app.reference import sync_reference_data
+from app.reference import require_reference_data, sync_reference_data
 from routing_rules import RuleSet, territory_path
 
 
@@ -42,3 +43,15 @@ async def test_a_new_name_is_taken_over_and_nobody_is_removed(database: Database
         found = {one.code: one.name for one in await session.scalars(select(Department))}
         assert (found[first.code], len(found)) == ("Новое имя", before)
         await session.rollback()  # the other tests keep the real names
+
+
+async def test_rules_that_name_an_unknown_department_are_refused_at_the_start(
+    database: Database, rule_set: RuleSet
+) -> None:
+    class Newer:
+        departments = (*rule_set.departments, replace(rule_set.departments[0], code="brand-new"))
+
+    async with database.transaction() as session:
+        await require_reference_data(session, rule_set)
+        with pytest.raises(SchemaIsStale, match="brand-new"):
+            await require_reference_data(session, Newer())  # type: ignore[arg-type]

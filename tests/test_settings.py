@@ -32,7 +32,8 @@ def test_an_env_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("port", 0), ("port", 70000), ("drain_batch_size", 0), ("payload_retention_days", 1)]
+    ("name", "value"),
+    [("port", 0), ("port", 70000), ("drain_batch_size", 0), ("payload_retention_days", 1), ("time_zone", "Omsk")],
 )
 def test_senseless_values_are_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError):

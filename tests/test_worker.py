@@ -27,6 +27,7 @@ from app.public_pages.models import PublicPage
 from app.resources import NotConfigured, Resources
 from app.sandbox.vk_stand_in import VkStandIn
 from app.sla.models import Clock
+from app.sla.service import UnknownCode
 from app.vault import create_key_file, open_vault
 from app.worker import Solo, build_worker, run_worker
 from tests.conftest import GROUP, NOW, VK
@@ -231,6 +232,8 @@ async def test_a_worker_refuses_tables_that_it_was_not_written_for(resources: Re
         await run_worker(settings)
     with pytest.raises(NotConfigured):
         await run_worker(settings.model_copy(update={"redis_url": ""}))
+    with pytest.raises(UnknownCode):
+        await run_worker(resources.settings.model_copy(update={"policy": "никакая"}))
     forget_signals()
 
 
