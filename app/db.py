@@ -21,6 +21,7 @@ from sqlmodel import Field, SQLModel
 from app.jobs import PENDING, Queue
 
 ROOT = Path(__file__).resolve().parent.parent
+CONNECT_SECONDS = 5  # a platform that waits for an acknowledgement hears 503 rather than nothing
 # How rows that others refer to are locked (FOR NO KEY UPDATE): a foreign key's own lock goes past it. With FOR UPDATE
 # the sweep (holds a clock, writes history) and a person (holds the appeal, stops the clock) would deadlock.
 NO_KEY_UPDATE: dict[str, Any] = {"key_share": True}
@@ -62,8 +63,9 @@ def _with_driver(url: str, driver: str) -> str:
 def create_engine(url: str, pool_size: int) -> AsyncEngine:
     """An engine that notices dead connections. Its errors name no values: in our logs they would be citizens' words."""
     return create_async_engine(
-        driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
-    )
+        driver_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+    )  # fmt: skip
 
 
 class Database:
