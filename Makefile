@@ -29,7 +29,7 @@ run: install assets ## the service with embedded servers and a demonstration cit
 
 test: install assets ## all tests: pure, database, HTTP, system, one journey in Chromium
 	@$(BIN)/python tools/ensure_chromium.py
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 lint: install ## ruff, mypy strict, layers, templates
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.desk import PHONE, Desk, sit_down
 from tests.processes import Installation
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ("/login", "/queue", "/appeals/1", "/reports/sla", "/events", "/pages", "/sandbox")

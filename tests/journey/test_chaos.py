@@ -16,7 +16,7 @@ from tests.journey.crowd import Crowd
 from tests.journey.official import POST, Page, found, register
 from tests.processes import Installation, Process, StandIn, eventually, free_port
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("journey")]
+pytestmark = pytest.mark.journey
 
 GROUP = 200000002
 TERRITORY = "52654000"  # not that of the main job, whose report counts one appeal

@@ -9,7 +9,7 @@ import pytest
 from tests.journey.official import POST, Page, found, register
 from tests.processes import Installation, StandIn, eventually
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("journey")]
+pytestmark = pytest.mark.journey
 
 GROUP, CITIZEN = 200000001, 100000001
 TERRITORY = "52701000"
