@@ -34,24 +34,26 @@ log = structlog.get_logger()
 EVERY_SECONDS = {10, 20, 30, 40, 50, 0}
 POLL_SECONDS = 0.05
 RECONNECT_SECONDS = 2.0
+DELIVERIES_AT_ONCE = 4  # a platform that lets us wait must not hold up the answers of other pages
 
 Work = Callable[[Resources], Awaitable[int]]
 
 
 class Solo:
-    """A job of which one runs at a time: until it finds nothing more to do."""
+    """A job of which one, or a few, run at a time: until there is nothing more to do."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, at_once: int = 1) -> None:
         self._work = work
-        self._is_running = False
+        self._at_once = at_once
+        self._running = 0
         self._is_wanted = False
 
     async def __call__(self, context: dict[str, Any]) -> int:
         """Run until nothing is left; what was done."""
         self._is_wanted = True
-        if self._is_running:
+        if self._running >= self._at_once:
             return 0
-        self._is_running = True
+        self._running += 1
         done = 0
         try:
             while self._is_wanted:
@@ -59,7 +61,7 @@ class Solo:
                 while batch := await self._work(context["resources"]):
                     done += batch
         finally:
-            self._is_running = False
+            self._running -= 1
         return done
 
 
@@ -103,7 +105,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
     """An arq worker with every job and cron of the service; with `is_burst` it ends when nothing is queued."""
     jobs = {
         Job.DRAIN_INBOX: Solo(drain),
-        Job.DELIVER_ANSWERS: Solo(deliver),
+        Job.DELIVER_ANSWERS: Solo(deliver, DELIVERIES_AT_ONCE),
         Job.FETCH_AUTHORS: Solo(name_authors),
         Job.FETCH_TEXTS: Solo(complete_texts),
     }

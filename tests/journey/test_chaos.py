@@ -320,6 +320,26 @@ def test_answers_under_way_when_the_worker_is_killed_reach_each_citizen_once(
     assert len(replies) == count
 
 
+def test_an_answer_that_hangs_does_not_hold_up_the_others(
+    installation: Installation, service: Process, stand_in: StandIn, api: httpx.Client
+) -> None:
+    page = register(installation, GROUP + 2, TERRITORY)
+    found(stand_in, page, callback=installation.url + page.path)
+    for number in range(2):
+        stand_in.order(
+            "comments", group_id=page.group_id, user_id=FIRST_CITIZEN + number, post_id=POST, text=TEXTS[number]
+        )
+    eventually(lambda: len(everything(api, "appeals", page)) == 2, "the appeals are there")
+    second, first = everything(api, "appeals", page)
+    stand_in.order("misbehave", method="wall.createComment", delay_seconds=6, is_done=True)
+    for appeal, deliveries in ((first, 1), (second, 2)):
+        api.post(f"appeals/{appeal['id']}/answers", json={"text": "Сделаем до пятницы"}).raise_for_status()
+        eventually(lambda: len(sent(stand_in, page)) == deliveries, "VK has it")  # noqa: B023  (called at once)
+    eventually(lambda: api.get(f"appeals/{second['id']}").json()["state"] == "answered", "the second is answered")
+    assert api.get(f"appeals/{first['id']}").json()["answers"][0]["state"] == "sending"
+    eventually(lambda: api.get(f"appeals/{first['id']}").json()["state"] == "answered", "the first is answered")
+
+
 def sent(stand_in: StandIn, page: Page) -> list[dict[str, Any]]:
     """The comments that VK was asked to write under this page's name."""
     return [call for call in stand_in.calls("wall.createComment") if call["group_id"] == page.group_id]
