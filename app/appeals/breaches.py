@@ -17,6 +17,7 @@ async def mark_breaches(resources: Resources, now: datetime) -> int:
         for clock in clocks:
             clock.breached_at = clock.due_at
             due_text = clock.due_at.isoformat() if clock.due_at else None
-            cycle.record(session, clock.appeal_id, "breached", cycle.SYSTEM, now, kind=clock.kind, due_at=due_text)
+            if clock.is_counted:  # nobody has promised an answer to talk
+                cycle.record(session, clock.appeal_id, "breached", cycle.SYSTEM, now, kind=clock.kind, due_at=due_text)
         await announce(session, [clock.appeal_id for clock in clocks])
     return len(clocks)

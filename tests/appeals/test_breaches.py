@@ -14,7 +14,7 @@ from app.resources import Resources
 from app.sla import service as sla
 from app.sla.models import Clock
 from tests.conftest import NOW, VK
-from tests.office import actions, clerk, details, only, opened, rows
+from tests.office import THANKS, actions, clerk, details, only, opened, rows
 
 
 async def test_a_clock_past_its_due_time_is_marked_once_at_that_time(resources: Resources, vk: VK) -> None:
@@ -44,6 +44,13 @@ async def test_closed_clocks_are_left_alone_and_a_late_answer_keeps_the_mark(res
     in_time, after = await rows(resources, Clock)
     assert (in_time.breached_at, in_time.met_at) == (None, NOW)
     assert (after.breached_at, after.met_at) == (late.next_due_at, NOW + timedelta(days=31))
+
+
+async def test_talk_is_said_to_be_late_by_nobody(resources: Resources, vk: VK) -> None:
+    await opened(vk, THANKS)
+    await mark_breaches(resources, NOW + timedelta(days=30))
+    assert "breached" not in await actions(resources)
+    assert await mark_breaches(resources, NOW + timedelta(days=31)) == 0
 
 
 async def test_a_paused_clock_is_not_marked(resources: Resources, vk: VK) -> None:
