@@ -112,7 +112,7 @@ async def reopen(session: AsyncSession, appeal: Appeal, message: Message, now: d
     appeal.cycle += 1
     appeal.closed_at = appeal.close_reason = None
     record(session, appeal.id or 0, "reopened", SYSTEM, now, message_id=message.id, cycle=appeal.cycle)
-    await start_clock(session, appeal, sla.FIRST_ANSWER, message.sent_at or now, now, policy_code=policy_code)
+    await start_clock(session, appeal, sla.FIRST_ANSWER, message.received_at, now, policy_code=policy_code)
 
 
 async def begin_anew(session: AsyncSession, appeal: Appeal, at: datetime, now: datetime) -> None:
