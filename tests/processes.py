@@ -60,6 +60,14 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", **settings}
 
 
+def responds(url: str) -> bool:
+    """Whether a web process is there and ready."""
+    try:
+        return httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 class Process:
     """One started process with everything it has said."""
 
@@ -151,6 +159,10 @@ class Installation:
         if self.process is None or not self.process.is_running:
             return self.start(*arguments)
         return self.process
+
+    def is_ready(self) -> bool:
+        """Whether /readyz says so."""
+        return responds(self.url)
 
     def server_pids(self) -> dict[str, int]:
         """The embedded servers that live: postgres and valkey with their process numbers."""

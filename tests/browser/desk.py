@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response
 
-from tests.processes import Installation
+from tests.processes import Installation, eventually
 
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
@@ -56,6 +56,7 @@ class Desk:
 
 def sit_down(chromium: Browser, city: Installation, size: tuple[int, int] = DESKTOP) -> Desk:
     """A new window without anybody's cookies."""
+    eventually(city.is_ready, "the city is ready")
     context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, locale="ru-RU")
     context.set_default_timeout(PATIENCE_MS)
     desk = Desk(city, context.new_page())

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.desk import PHONE, Desk, sit_down
-from tests.processes import Installation
+from tests.processes import PATIENCE_SECONDS, Installation
 
 pytestmark = pytest.mark.browser
 
@@ -111,6 +111,21 @@ def test_a_new_appeal_announces_itself_in_an_open_queue(desk: Desk, chromium: Br
     write_as_citizen(citizen, "Яма на дороге у дома 5 по улице Степной, заделайте, пожалуйста")
     expect(desk.page.locator("#fresh")).to_contain_text("нов")
     assert desk.complaints == []
+    citizen.page.context.close()
+
+
+def test_an_open_queue_says_that_the_connection_is_lost_and_takes_it_up_again(
+    desk: Desk, chromium: Browser, city: Installation
+) -> None:
+    desk.go("/queue?order=new")
+    live = desk.page.locator("[data-live]")
+    expect(live).to_have_text("На связи")
+    city.running().children()["serve"].kill()
+    expect(live).to_have_text("Связь потеряна")
+    expect(live).to_have_text("На связи", timeout=PATIENCE_SECONDS * 1000)
+    citizen = sit_down_as_citizen(chromium, city)
+    write_as_citizen(citizen, "Автобус не приходит по расписанию на остановку Вокзальная")
+    expect(desk.page.locator("#fresh")).to_contain_text("нов")
     citizen.page.context.close()
 
 

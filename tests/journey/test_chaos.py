@@ -14,7 +14,7 @@ import pytest
 from app import embedded
 from tests.journey.crowd import Crowd
 from tests.journey.official import POST, Page, found, register
-from tests.processes import Installation, Process, StandIn, eventually, free_port
+from tests.processes import Installation, Process, StandIn, eventually, free_port, responds
 
 pytestmark = pytest.mark.journey
 
@@ -46,7 +46,7 @@ def service(installation: Installation, database: "Database") -> Process:
     process = installation.running()
     start_servers(installation)  # should a test before have left them down
     eventually(lambda: {"serve", "worker"} <= set(process.children()), "web and worker run")
-    eventually(lambda: is_ready(installation), "the service is ready")
+    eventually(installation.is_ready, "the service is ready")
     eventually(lambda: database.waiting() == 0, "nothing is left to do")
     return process
 
@@ -79,13 +79,6 @@ class Database:
         """How many of these comments have become messages."""
         query = "SELECT count(*) FROM message WHERE external_id::bigint BETWEEN %s AND %s AND NOT is_own"
         return int(self.rows(query, first, first + count - 1)[0][0])
-
-
-def is_ready(installation: Installation) -> bool:
-    try:
-        return installation.http.get("/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def text(number: int) -> str:
@@ -225,13 +218,6 @@ def apart(installation: Installation, name: str, **settings: str) -> Process:
     )
 
 
-def responds(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 def test_without_redis_webhooks_are_acknowledged_and_handled_when_it_is_back(
     installation: Installation, service: Process, page: Page, database: Database
 ) -> None:
@@ -251,7 +237,7 @@ def test_without_redis_webhooks_are_acknowledged_and_handled_when_it_is_back(
 
     start_servers(installation)
     eventually(lambda: database.messages(first, count + 1) == count + 1, "all is handled once Redis is back")
-    eventually(lambda: is_ready(installation), "the service is ready again")
+    eventually(installation.is_ready, "the service is ready again")
     assert pids(service) == before, "nobody had to be restarted"
 
 
