@@ -15,6 +15,7 @@ from app.appeals import pages as appeals
 from app.badges import badges_of
 from app.intake import pages as intake
 from app.intake import webhooks
+from app.logs import configure_logging
 from app.public_pages import pages as public_pages
 from app.reference import require_reference_data
 from app.reports import api as reports_api
@@ -71,6 +72,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
             yield
             await app.state.webhooks.close()
             return
+        configure_logging()  # uvicorn starts several web processes anew, and structlog's own way shows local variables
         async with open_resources(settings) as resources:
             await db.require_current_schema(resources.database.engine)
             async with resources.database.transaction() as session:
