@@ -36,7 +36,7 @@ class Live:
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
-        self._browsers: set[asyncio.Queue[list[int]]] = set()
+        self._browsers: set[asyncio.Queue[list[int] | None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -49,13 +49,20 @@ class Live:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def end_streams(self) -> None:
+        """Let every subscription end: a server that stops waits for its open streams, and these never end."""
+        for queue in self._browsers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(None)
+
     async def subscribe(self) -> AsyncIterator[list[int]]:
         """Lists of changed appeal ids, as they come. A browser that does not keep up misses some, not memory."""
-        queue: asyncio.Queue[list[int]] = asyncio.Queue(WAITING_CHANGES)
+        queue: asyncio.Queue[list[int] | None] = asyncio.Queue(WAITING_CHANGES)
         self._browsers.add(queue)
         try:
-            while True:
-                yield await queue.get()
+            while (ids := await queue.get()) is not None:
+                yield ids
         finally:
             self._browsers.discard(queue)
 

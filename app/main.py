@@ -1,8 +1,12 @@
 """The web entry point: routers, error handlers, lifespan."""
 
+import asyncio
 import gc
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import FrameType
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
@@ -15,6 +19,7 @@ from app.appeals import pages as appeals
 from app.badges import badges_of
 from app.intake import pages as intake
 from app.intake import webhooks
+from app.live import Live
 from app.logs import configure_logging
 from app.public_pages import pages as public_pages
 from app.reference import require_reference_data
@@ -79,12 +84,33 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
                 await require_reference_data(session, resources.rule_set)
             _attach(app, resources)
             resources.live.start()
+            _end_streams_with_signals(resources.live)
             gc.freeze()  # model and rules live as long as the process: no collection need look at them again
             yield
             await app.state.webhooks.close()
             await resources.live.stop()
 
     return lifespan
+
+
+def _end_streams_with_signals(live: Live) -> None:
+    """On SIGINT and SIGTERM, before uvicorn's own handler, which waits for open responses."""
+    loop = asyncio.get_running_loop()
+
+    def install(number: signal.Signals) -> None:
+        before = signal.getsignal(number)
+
+        def end(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(live.end_streams)
+            if callable(before):
+                before(number, frame)
+
+        if callable(before):
+            signal.signal(number, end)
+
+    if threading.current_thread() is threading.main_thread():  # others are told no signals
+        install(signal.SIGINT)
+        install(signal.SIGTERM)
 
 
 def _attach(app: FastAPI, resources: Resources) -> None:

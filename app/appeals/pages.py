@@ -213,6 +213,8 @@ async def events(live: Live, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> As
                 yield ": still here\n\n"
                 continue
             ids = coming.result()
+            if ids is None:  # this process stops; the browser finds the next one
+                return
             coming = asyncio.ensure_future(
                 _next(changes)
             )  # always waiting, so that cancelling it ends the subscription
@@ -223,5 +225,5 @@ async def events(live: Live, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> As
         await changes.aclose()
 
 
-async def _next(changes: AsyncIterator[list[int]]) -> list[int]:
-    return await anext(changes)
+async def _next(changes: AsyncIterator[list[int]]) -> list[int] | None:
+    return await anext(changes, None)

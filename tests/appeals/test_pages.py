@@ -1,5 +1,6 @@
 """The queue and the card in the browser, on the real path: a comment comes, people act, the card says what is so."""
 
+import asyncio
 import json
 import re
 from contextlib import aclosing
@@ -439,4 +440,18 @@ async def test_the_stream_tells_changes_and_beats_when_nothing_happens() -> None
             pass
         assert said == 'event: appeals\ndata: {"ids":[7,9]}\n\n'
         assert len(live._browsers) == 1
+    assert live._browsers == set()
+
+
+async def test_the_stream_ends_when_the_process_is_told_to_stop() -> None:
+    live = Live("postgresql://nowhere")
+    heard = []
+    async with aclosing(pages.events(live)) as stream:
+        heard.append(await anext(stream))
+        await asyncio.sleep(0)  # the subscription begins
+        live._tell("[7]")
+        live.end_streams()
+        async with asyncio.timeout(5):
+            heard += [said async for said in stream]
+    assert heard == [": hello\n\n", 'event: appeals\ndata: {"ids":[7]}\n\n']
     assert live._browsers == set()
