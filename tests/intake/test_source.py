@@ -70,6 +70,11 @@ def test_what_is_no_json_is_not_shown() -> None:
     assert line.is_problem
 
 
+def test_the_owner_of_a_picture_is_hidden_and_a_community_is_not() -> None:
+    assert "100000002" not in shown({"photo": {"owner_id": 100000002}})
+    assert "-200000001" in shown({"owner_id": -200000001})
+
+
 def test_deep_nesting_ends_in_dots() -> None:
     value: Any = {"text": "secret"}
     for _ in range(30):
