@@ -7,9 +7,10 @@ from sqlalchemy import func, literal, select
 from sqlmodel import col
 
 from app.accounts.actor import RIGHTS, Actor, Right
-from app.appeals.models import appeal_columns
+from app.appeals.models import Answer, appeal_columns
 from app.db import Database
 from app.intake.models import EventState, InboxEvent
+from app.intake.queries import STUCK
 from app.time import utc_now
 
 MOST_COUNTED = 99
@@ -23,7 +24,8 @@ def badges_of(database: Database) -> Badges:
     async def read(actor: Actor) -> dict[str, int]:
         counts = {"overdue": _overdue(actor)}
         if actor.role in RIGHTS[Right.ROUTE]:
-            counts["failed_events"] = _capped(col(InboxEvent.state) == EventState.FAILED)
+            failed = _capped(col(InboxEvent.state) == EventState.FAILED)
+            counts["failed_events"] = failed + _capped(col(Answer.state).in_(STUCK))
         async with database.transaction() as session:
             row = (await session.execute(select(*(count.label(name) for name, count in counts.items())))).one()
         return dict(zip(counts, row, strict=True))

@@ -75,6 +75,15 @@ async def test_nothing_to_decide_says_so(browser: httpx.AsyncClient, vk: VK) -> 
     assert "Повторить все" not in html
 
 
+async def test_the_rail_counts_answers_that_wait_for_a_person_too(browser: httpx.AsyncClient, vk: VK) -> None:
+    await fail(vk)
+    appeal = await opened(vk, comment_id=732)
+    stuck = await do(vk.resources, answer, appeal.id, "Починим", await clerk(vk.resources), now=NOW)
+    async with vk.resources.database.transaction() as session:
+        (await session.get_one(Answer, stuck.id)).state = AnswerState.FAILED
+    assert re.search(r'rail__badge">2<span class="sr"> требуют решения', (await browser.get("/reports/sla")).text)
+
+
 async def test_a_retried_event_waits_for_the_worker_again(browser: httpx.AsyncClient, vk: VK) -> None:
     event = await fail(vk)
     response = await browser.post(f"/events/{event.id}/retry")
