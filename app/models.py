@@ -3,7 +3,7 @@
 from sqlmodel import SQLModel
 
 from app.accounts.models import ApiToken, LoginSession, User
-from app.appeals.models import Answer, Appeal, Draft, HistoryEntry, Message
+from app.appeals.models import Answer, Appeal, Contact, Draft, HistoryEntry, Message, PagePost
 from app.audit.models import AuditEntry
 from app.departments.models import Department, Territory
 from app.intake.models import InboxEvent
@@ -14,6 +14,6 @@ from app.triage.models import LabelChoice
 metadata = SQLModel.metadata
 
 __all__ = [
-    "Answer", "ApiToken", "Appeal", "AuditEntry", "Clock", "Department", "Draft", "HistoryEntry", "InboxEvent",
-    "LabelChoice", "LoginSession", "Message", "PublicPage", "Territory", "User", "metadata",
+    "Answer", "ApiToken", "Appeal", "AuditEntry", "Clock", "Contact", "Department", "Draft", "HistoryEntry",
+    "InboxEvent", "LabelChoice", "LoginSession", "Message", "PagePost", "PublicPage", "Territory", "User", "metadata",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     drain_batch_size: int = Field(256, ge=1, le=5000, description="Событий в одной транзакции разбора")
     vk_api_url: str = Field("https://api.vk.ru", description="Адрес API ВКонтакте")
     ok_api_url: str = Field("https://api.ok.ru", description="Адрес API Одноклассников")
-    max_api_url: str = Field("https://platform-api.max.ru", description="Адрес API MAX")
+    max_api_url: str = Field("https://platform-api2.max.ru", description="Адрес API MAX")
     telegram_api_url: str = Field("https://api.telegram.org", description="Адрес API Telegram")
     viber_api_url: str = Field("https://chatapi.viber.com", description="Адрес API Viber")
 
@@ -62,8 +62,8 @@ class Settings(BaseSettings):
             "vk": self.vk_api_url,
             "ok": self.ok_api_url,
             "max": self.max_api_url,
-            "tg": self.telegram_api_url,
-            "vb": self.viber_api_url,
+            "telegram": self.telegram_api_url,
+            "viber": self.viber_api_url,
         }
         return urls[platform].rstrip("/")
 

@@ -32,7 +32,9 @@ router = APIRouter(prefix="/api/v1", responses=refusals(401, 403, 422))
 
 # A token belongs to a system, not to a department: role `department` would have nothing it may see, so it gets 403.
 TokenDep = Annotated[Actor, Depends(require_token(Role.OPERATOR, Role.MANAGER, Role.ADMIN))]
-Platform = Annotated[Literal["vk", "ok", "max", "tg", "vb"] | None, Query(description="Соцсеть")]
+Platform = Annotated[
+    Literal["vk", "ok", "max", "telegram", "viber", "web", "open311"] | None, Query(description="Соцсеть")
+]
 PageNumber = Annotated[
     str | None, Query(max_length=64, pattern=NO_NUL, description="Номер страницы в соцсети", examples=["200000001"])
 ]

@@ -20,7 +20,10 @@ class AppealItem(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: int = Field(description="Номер обращения", examples=[1286])
-    platform: str = Field(description="Соцсеть: vk, ok, max, tg, vb", examples=["vk"])
+    platform: str = Field(
+        description="Соцсеть: vk, ok, max, telegram, viber; web — форма на сайте, open311 — городское приложение",
+        examples=["vk"],
+    )
     kind: Kind = Field(description="comment — комментарий, message — личное сообщение")
     page_external_id: str = Field(description="Номер страницы в соцсети", examples=["200000001"])
     author_external_id: str = Field(description="Номер автора в соцсети", examples=["100000001"])

@@ -19,7 +19,8 @@ from app.appeals import cycle
 from app.appeals.models import Answer, AnswerState, Appeal, Message
 from app.db import NO_KEY_UPDATE
 from app.platforms import PLATFORMS
-from app.platforms.base import Credentials, FailureKind, Kind, OutgoingMessage, SendFailed, SentMessage
+from app.platforms.base import Credentials, FailureKind, OutgoingMessage, SendFailed, SentMessage
+from app.platforms.incoming import Kind
 from app.public_pages.models import PublicPage
 from app.public_pages.service import open_credentials
 from app.resources import Resources
@@ -90,6 +91,7 @@ def _lease(resources: Resources, answer: Answer, page: PublicPage, now: datetime
         text=answer.text,
         idempotency_key=answer.idempotency_key,
         author_external_id=answer.recipient_external_id,
+        chat_external_id=answer.chat_external_id,
         post_external_id=answer.post_external_id,
         reply_to_external_id=answer.reply_to_external_id,
     )

@@ -65,10 +65,11 @@ class Appeal(SQLModel, table=True):
     kind: str = Field(max_length=10)
     place: str = Field(max_length=20)
     thread_key: str = Field(max_length=200)
-    author_external_id: str = Field(max_length=64)
+    author_external_id: str = Field(max_length=200)
     author_name: str | None = Field(default=None, max_length=200)
-    external_id: str = Field(max_length=64)
-    post_external_id: str | None = Field(default=None, max_length=64)
+    external_id: str = Field(max_length=200)
+    chat_external_id: str | None = Field(default=None, max_length=200)
+    post_external_id: str | None = Field(default=None, max_length=200)
     text: str
     search_text: str
     source_url: str | None = None
@@ -120,11 +121,12 @@ class Message(SQLModel, table=True):
     kind: str = Field(max_length=10)
     place: str = Field(max_length=20)
     key: str = Field(max_length=200)
-    external_id: str = Field(max_length=64)
+    external_id: str = Field(max_length=200)
     thread_key: str | None = Field(default=None, max_length=200)
-    post_external_id: str | None = Field(default=None, max_length=64)
-    reply_to_external_id: str | None = Field(default=None, max_length=64)
-    author_external_id: str | None = Field(default=None, max_length=64)
+    chat_external_id: str | None = Field(default=None, max_length=200)
+    post_external_id: str | None = Field(default=None, max_length=200)
+    reply_to_external_id: str | None = Field(default=None, max_length=200)
+    author_external_id: str | None = Field(default=None, max_length=200)
     author_name: str | None = Field(default=None, max_length=200)
     text: str = ""
     original_text: str | None = None
@@ -139,6 +141,33 @@ class Message(SQLModel, table=True):
     appeal_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="appeal.id", index=True)
 
 
+class PagePost(SQLModel, table=True):
+    """The page's own publication, under which citizens comment. `thread_external_id` leads to it from a comment."""
+
+    __tablename__ = "page_post"
+    __table_args__ = (
+        UniqueConstraint("page_id", "external_id"),
+        Index("ix_page_post_thread", "page_id", "thread_external_id"),
+    )
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
+    page_id: int = Field(foreign_key="public_page.id")
+    external_id: str = Field(max_length=200)
+    thread_external_id: str | None = Field(default=None, max_length=200)
+    text: str = ""
+    source_url: str | None = None
+    published_at: datetime | None = utc_field(default=None)
+
+
+class Contact(SQLModel, table=True):
+    """A citizen as one page knows him: whether he lets the page write to him privately."""
+
+    page_id: int = Field(foreign_key="public_page.id", primary_key=True)
+    external_id: str = Field(max_length=200, primary_key=True)
+    can_be_written: bool
+    changed_at: datetime = utc_field()
+
+
 class AnswerState(StrEnum):
     """The way of an answer to the platform."""
 
@@ -147,11 +176,16 @@ class AnswerState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"  # the platform said never
     HANDS_NEEDED = "hands_needed"  # a person must act, then it can be sent again
-    UNKNOWN = "unknown"  # timed out where the platform has no idempotency
+    UNKNOWN = "unknown"  # it may or may not have arrived, and the platform cannot say: a person looks
 
 
 class Answer(SQLModel, table=True):
-    """Our answer: an outbox row. `idempotency_key` makes a repeated sending harmless where the platform can."""
+    """Our answer: an outbox row. `idempotency_key` makes a repeated sending harmless where the platform can.
+
+    An answer longer than the platform allows is several rows, each `follows_id` the one before and waits for it; all
+    but the last are `is_continued`. `is_in_doubt` means that the platform may have taken it: it is looked up before it
+    is sent again.
+    """
 
     __table_args__ = (
         Index("ix_answer_due", "next_attempt_at", postgresql_where=text("state IN ('pending', 'sending')")),
@@ -168,16 +202,20 @@ class Answer(SQLModel, table=True):
     is_interim: bool = False
     author_user_id: int | None = Field(default=None, foreign_key="app_user.id")
     author_label: str = Field(max_length=200)
-    recipient_external_id: str = Field(max_length=64)
-    post_external_id: str | None = Field(default=None, max_length=64)
-    reply_to_external_id: str | None = Field(default=None, max_length=64)
+    recipient_external_id: str = Field(max_length=200)
+    chat_external_id: str | None = Field(default=None, max_length=200)
+    post_external_id: str | None = Field(default=None, max_length=200)
+    reply_to_external_id: str | None = Field(default=None, max_length=200)
     idempotency_key: str = Field(unique=True, max_length=64)
+    follows_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="answer.id", index=True)
+    is_continued: bool = False
     state: str = Field(default=AnswerState.PENDING, max_length=20)
+    is_in_doubt: bool = False
     attempts: int = 0
     next_attempt_at: datetime = utc_field()
     error_code: str | None = Field(default=None, max_length=40)
     error_reason: str | None = None
-    external_id: str | None = Field(default=None, max_length=64)
+    external_id: str | None = Field(default=None, max_length=200)
     echo_key: str | None = Field(default=None, max_length=200)
     created_at: datetime = utc_field()
     delivered_at: datetime | None = utc_field(default=None)

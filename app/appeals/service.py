@@ -156,6 +156,7 @@ def _outgoing(appeal: Appeal, text: str, actor: Actor, now: datetime, *, is_inte
         author_user_id=actor.user_id,
         author_label=actor.label,
         recipient_external_id=appeal.author_external_id,
+        chat_external_id=appeal.chat_external_id if is_where_it_was_asked else None,
         post_external_id=appeal.post_external_id if is_where_it_was_asked else None,
         reply_to_external_id=None if is_message else appeal.external_id,
         idempotency_key=secrets.token_hex(16),

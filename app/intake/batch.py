@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from app.appeals.models import Appeal, Message
 from app.intake.changes import Change, apply
-from app.platforms.base import IncomingMessage
+from app.platforms.incoming import IncomingMessage
 from app.resources import Resources
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.appeals.models import Message
-from app.platforms.base import Action, IncomingMessage
+from app.platforms.incoming import Action, IncomingMessage
 
 
 class Change(StrEnum):
@@ -63,6 +63,8 @@ def _content(incoming: IncomingMessage) -> dict[str, Any]:
         "post_external_id": incoming.post_external_id,
         "reply_to_external_id": incoming.reply_to_external_id,
         "author_external_id": incoming.author_external_id,
+        "author_name": incoming.author_name,
+        "chat_external_id": incoming.chat_external_id,
         "text": incoming.text,
         "attachments": [asdict(attachment) for attachment in incoming.attachments],
         "source_url": incoming.source_url,

@@ -80,6 +80,7 @@ def _open(batch: Batch, message: Message) -> Appeal:
         author_external_id=message.author_external_id or "",
         author_name=message.author_name,
         external_id=message.external_id,
+        chat_external_id=message.chat_external_id,
         post_external_id=message.post_external_id,
         text=message.text,
         search_text=message.text[:LONGEST_SEARCH_TEXT],
@@ -100,7 +101,7 @@ def _append(batch: Batch, appeal: Appeal, message: Message) -> None:
     appeal.search_text = f"{appeal.search_text}\n{message.text}"[:LONGEST_SEARCH_TEXT]
     appeal.has_attachments = appeal.has_attachments or bool(message.attachments)
     if message.author_external_id == appeal.author_external_id:
-        message.author_name = appeal.author_name  # only authors of nameless appeals are asked for
+        message.author_name = message.author_name or appeal.author_name  # only nameless appeals are asked for
     batch.appended.append((appeal, message))
     if appeal.id is not None:
         batch.changed[appeal.id] = appeal

@@ -20,13 +20,18 @@ class EventState(StrEnum):
 
 
 class InboxEvent(SQLModel, table=True):
-    """One webhook as it came. `payload` is sealed, and emptied after the retention time."""
+    """One webhook as it came. `payload` is sealed, and emptied after the retention time.
+
+    `waits_for` names the page's post without which an ignored event cannot be placed; when the post becomes known, the
+    event is handled again.
+    """
 
     __tablename__ = "inbox_event"
     __table_args__ = (
         UniqueConstraint("page_id", "delivery_key"),
         Index("ix_inbox_event_due", "id", postgresql_where=text("state = 'received'")),
         Index("ix_inbox_event_failed", "id", postgresql_where=text("state = 'failed'")),
+        Index("ix_inbox_event_waits", "page_id", "waits_for", postgresql_where=text("waits_for IS NOT NULL")),
     )
 
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
@@ -39,4 +44,5 @@ class InboxEvent(SQLModel, table=True):
     attempts: int = 0
     next_attempt_at: datetime = utc_field()
     error: str | None = None
+    waits_for: str | None = Field(default=None, max_length=200)
     handled_at: datetime | None = utc_field(default=None)

@@ -11,7 +11,7 @@ from app.appeals.models import Answer, AnswerState, Appeal, Message
 from app.db import NO_KEY_UPDATE, flush_in_bulk
 from app.intake.batch import Batch, Touched, thread_of
 from app.platforms import PLATFORMS
-from app.platforms.base import IncomingMessage, Kind
+from app.platforms.incoming import IncomingMessage, Kind
 
 ON_THEIR_WAY = (AnswerState.PENDING, AnswerState.SENDING)
 

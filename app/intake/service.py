@@ -24,7 +24,7 @@ from app.intake.effects import take_effect
 from app.intake.models import EventState, InboxEvent
 from app.jobs import Job, enqueue
 from app.platforms import PLATFORMS
-from app.platforms.base import Ignored, PayloadNotUnderstood
+from app.platforms.incoming import Ignored, IncomingMessage, PayloadNotUnderstood
 from app.public_pages.models import PublicPage
 from app.resources import Resources
 from app.vault import CannotDecrypt
@@ -52,8 +52,8 @@ async def _drain(resources: Resources, now: datetime, limit: int, only: int | No
         events = await _claim(session, now, limit, only)
         if not events:
             return 0
-        platforms = await _platforms(session, events)
-        arrivals = [arrival for event in events for arrival in _parse(resources, event, platforms[event.page_id], now)]
+        pages = await _pages(session, events)
+        arrivals = [arrival for event in events for arrival in _parse(resources, event, pages[event.page_id], now)]
         await take_effect(resources, session, arrivals, now)
         await _touch_pages(session, events, now)
         for event in events:
@@ -77,28 +77,27 @@ def _waiting(now: datetime) -> Select[InboxEvent]:
     )
 
 
-async def _platforms(session: AsyncSession, events: Sequence[InboxEvent]) -> dict[int, str]:
+async def _pages(session: AsyncSession, events: Sequence[InboxEvent]) -> dict[int, PublicPage]:
     ids = {event.page_id for event in events}
-    pages = select(col(PublicPage.id), col(PublicPage.platform)).where(col(PublicPage.id).in_(ids))
-    return {page_id or 0: platform for page_id, platform in await session.execute(pages)}
+    return {page.id or 0: page for page in await session.scalars(select(PublicPage).where(col(PublicPage.id).in_(ids)))}
 
 
-def _parse(resources: Resources, event: InboxEvent, platform: str, now: datetime) -> list[Arrival]:
+def _parse(resources: Resources, event: InboxEvent, page: PublicPage, now: datetime) -> list[Arrival]:
     """Read one delivery and mark it; what cannot be read keeps its error and waits for a person."""
     event.attempts += 1
     event.handled_at = now
     try:
-        items = PLATFORMS[platform].parse(resources.vault.open(event.payload or b""))
+        items = PLATFORMS[page.platform].parse(page.identity, resources.vault.open(event.payload or b""))
     except (PayloadNotUnderstood, CannotDecrypt) as error:
         event.state, event.error = EventState.FAILED, str(error)[:LONGEST_ERROR]
         return []
     event.error = None
     reasons = [item.reason for item in items if isinstance(item, Ignored)]
-    messages = [item for item in items if not isinstance(item, Ignored)]
+    messages = [item for item in items if isinstance(item, IncomingMessage)]
     event.state = EventState.HANDLED if messages else EventState.IGNORED
     if reasons and not messages:
         event.error = reasons[0][:LONGEST_ERROR]
-    return [Arrival(event.page_id, platform, event.received_at, message) for message in messages]
+    return [Arrival(event.page_id, page.platform, event.received_at, message) for message in messages]
 
 
 async def _touch_pages(session: AsyncSession, events: Sequence[InboxEvent], now: datetime) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from app.platforms.base import PayloadNotUnderstood
+from app.platforms.incoming import PayloadNotUnderstood
 
 INT64_MAX = 2**63 - 1
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one that datetime knows

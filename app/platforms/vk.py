@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 import msgspec
@@ -12,13 +12,14 @@ from app.platforms import vk_answers, vk_api
 from app.platforms.base import (
     Credentials,
     Delivery,
-    Ignored,
-    IncomingMessage,
     OutgoingMessage,
+    Platform,
+    Repeat,
     Reply,
     SentMessage,
     WebhookRejected,
 )
+from app.platforms.incoming import PageIdentity, Parsed
 from app.platforms.untrusted import NotJson, decode_json_leniently, storable
 from app.platforms.vk_events import parse_event
 
@@ -40,13 +41,15 @@ class _Envelope(msgspec.Struct, gc=False):
 _DECODER = msgspec.json.Decoder(_Envelope)
 
 
-class VK:
-    """Implements Platform for VKontakte. Source: dev.vk.com/ru/api/callback/getting-started, VK API schema 5.199."""
+class VK(Platform):
+    """VKontakte. Source: dev.vk.com/ru/api/callback/getting-started, VK API schema 5.199."""
 
-    code: Literal["vk", "ok", "max", "tg", "vb"] = "vk"
+    code = "vk"
     name = "ВКонтакте"
     rate_limit_per_second = 20.0  # a community's token
     text_limit = vk_answers.TEXT_LIMIT
+    repeat = Repeat.HARMLESS
+    tells_names = True
 
     def authenticate(self, credentials: Credentials, headers: Mapping[str, str], body: bytes) -> Delivery:
         """See Platform. VK puts the secret in the body; a page without a secret takes no events."""
@@ -59,7 +62,7 @@ class VK:
             raise WebhookRejected(403, "неверный секрет")
         return Delivery(storable(envelope.type)[:TYPE_LIMIT], _delivery_key(envelope), ACKNOWLEDGEMENT)
 
-    def parse(self, body: bytes) -> tuple[IncomingMessage | Ignored, ...]:
+    def parse(self, page: PageIdentity, body: bytes) -> tuple[Parsed, ...]:
         """See Platform. VK tells one event a delivery."""
         return (parse_event(body),)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from app.platforms.base import Credentials, FailureKind, Kind, OutgoingMessage, SendFailed, SentMessage
+from app.platforms.base import Credentials, FailureKind, OutgoingMessage, SendFailed, SentMessage
+from app.platforms.incoming import Kind
 from app.platforms.untrusted import integer
 from app.platforms.vk_api import call, not_understood, page_token, refusal
 from app.platforms.vk_events import comment_key, message_key

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from app.platforms.base import Attachment
+from app.platforms.incoming import Attachment
 from app.platforms.untrusted import Fields, integer, title_of, web_url
 
 ATTACHMENT_LIMIT = 50  # VK itself allows 10; the rest guards against a forged giant

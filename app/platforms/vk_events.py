@@ -5,7 +5,7 @@ Source: VK API schema 5.199, callback/objects.json, messages_message and wall_wa
 
 from dataclasses import dataclass
 
-from app.platforms.base import Action, Ignored, IncomingMessage, Kind, PayloadNotUnderstood
+from app.platforms.incoming import Action, Ignored, IncomingMessage, Kind, PayloadNotUnderstood
 from app.platforms.untrusted import Fields, NotJson, decode_json, instant, integer
 from app.platforms.vk_attachments import attachments_of
 

@@ -6,13 +6,16 @@ from sqlalchemy import LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.db import utc_field
+from app.platforms.incoming import PageIdentity
 
 
 class PublicPage(SQLModel, table=True):
     """An official page in a social network.
 
-    `key` is the unguessable part of its webhook address. `credentials` is a sealed JSON object with secret,
-    confirmation, access_token and user_token. While `sending_stopped_reason` is set, answers wait.
+    `key` is the unguessable part of its webhook address. `credentials` is a sealed JSON object with the secrets of
+    `Credentials`. While `sending_stopped_reason` is set, answers wait for a person; until `sending_paused_until`, for
+    the platform's flood control. `connection_problem` says why nothing comes in, `discussion_id` is the group linked to
+    a Telegram channel.
     """
 
     __tablename__ = "public_page"
@@ -29,6 +32,14 @@ class PublicPage(SQLModel, table=True):
     audience: int | None = None
     credentials: bytes = Field(sa_type=LargeBinary, repr=False)
     is_active: bool = True
+    discussion_id: str | None = Field(default=None, max_length=64)
+    connection_problem: str | None = None
     sending_stopped_reason: str | None = None
+    sending_paused_until: datetime | None = utc_field(default=None)
     last_event_at: datetime | None = utc_field(default=None)
     created_at: datetime = utc_field()
+
+    @property
+    def identity(self) -> PageIdentity:
+        """Who the page is on its platform."""
+        return PageIdentity(self.external_id, self.discussion_id or "")

@@ -28,13 +28,18 @@ MOST_UNKNOWN_KEYS = 10_000
 def seal_credentials(vault: Vault, credentials: Credentials) -> bytes:
     """Credentials as they are stored."""
     values = asdict(credentials)
-    values.pop("external_id")
+    for public in ("external_id", "discussion_id"):
+        values.pop(public)
     return vault.seal(json.dumps(values).encode())
 
 
 def open_credentials(vault: Vault, page: PublicPage) -> Credentials:
     """Credentials of a page. Raises CannotDecrypt."""
-    return Credentials(external_id=page.external_id, **json.loads(vault.open(page.credentials)))
+    return Credentials(
+        external_id=page.external_id,
+        discussion_id=page.discussion_id or "",
+        **json.loads(vault.open(page.credentials)),
+    )
 
 
 async def add_page(
@@ -67,6 +72,7 @@ async def add_page(
         key=key or secrets.token_urlsafe(KEY_BYTES),
         platform=platform,
         external_id=credentials.external_id,
+        discussion_id=credentials.discussion_id or None,
         name=name,
         territory_code=territory_code,
         sphere=sphere,
@@ -96,6 +102,7 @@ async def change_credentials(session: AsyncSession, vault: Vault, platform: str,
     if page is None:
         raise NotFound(f"Страница {platform} {changed.external_id} не заведена")
     page.credentials = seal_credentials(vault, replace(open_credentials(vault, page), **given))
+    page.discussion_id = changed.discussion_id or page.discussion_id
     page.sending_stopped_reason = None
     enqueue(session, Job.DELIVER_ANSWERS)
     return page

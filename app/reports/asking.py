@@ -39,7 +39,9 @@ async def read_question(
         Literal["first_answer", "final"], Query(description="Обещание: первый ответ или окончательный")
     ] = "first_answer",
     department: Code = None,
-    platform: Annotated[Literal["vk", "ok", "max", "tg", "vb", ""] | None, Query(description="Соцсеть")] = None,
+    platform: Annotated[
+        Literal["vk", "ok", "max", "telegram", "viber", "web", "open311", ""] | None, Query(description="Соцсеть")
+    ] = None,
     territory: Annotated[
         str | None, Query(max_length=11, pattern=NO_NUL, description="ОКТМО территории, со всем, что в неё входит")
     ] = None,

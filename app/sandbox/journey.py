@@ -13,7 +13,7 @@ from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Messag
 from app.departments.models import Department
 from app.intake.models import EventState, InboxEvent
 from app.platforms import PLATFORMS
-from app.platforms.base import Ignored, PayloadNotUnderstood
+from app.platforms.incoming import IncomingMessage, PayloadNotUnderstood
 from app.public_pages.models import PublicPage
 from app.resources import Resources
 from app.sla.models import Clock
@@ -122,14 +122,14 @@ async def _undrained(
         .limit(MOST_EVENTS_READ)
     )
     for event in await session.scalars(newest):
-        if message_key in _keys(resources, page.platform, event):
+        if message_key in _keys(resources, page, event):
             return event
     return None
 
 
-def _keys(resources: Resources, platform: str, event: InboxEvent) -> set[str]:
+def _keys(resources: Resources, page: PublicPage, event: InboxEvent) -> set[str]:
     try:
-        items = PLATFORMS[platform].parse(resources.vault.open(event.payload or b""))
+        items = PLATFORMS[page.platform].parse(page.identity, resources.vault.open(event.payload or b""))
     except PayloadNotUnderstood:
         return set()
-    return {item.key for item in items if not isinstance(item, Ignored)}
+    return {item.key for item in items if isinstance(item, IncomingMessage)}

@@ -22,7 +22,8 @@ from app.intake.models import EventState, InboxEvent
 from app.intake.service import drain_batch
 from app.jobs import Job, Queue
 from app.platforms import PLATFORMS
-from app.platforms.base import Credentials, Kind, OutgoingMessage, SentMessage
+from app.platforms.base import Credentials, OutgoingMessage, SentMessage
+from app.platforms.incoming import Kind
 from app.resources import Resources
 from app.sandbox.city import CityPage
 from app.sandbox.vk_stand_in import VkStandIn
@@ -108,6 +109,7 @@ class Stage:
             text=answer.text,
             idempotency_key=answer.idempotency_key,
             author_external_id=answer.recipient_external_id,
+            chat_external_id=answer.chat_external_id,
             post_external_id=answer.post_external_id,
             reply_to_external_id=answer.reply_to_external_id,
         )

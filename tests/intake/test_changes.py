@@ -6,7 +6,7 @@ import pytest
 
 from app.appeals.models import Message
 from app.intake.changes import Change, apply
-from app.platforms.base import Action, Attachment, IncomingMessage, Kind
+from app.platforms.incoming import Action, Attachment, IncomingMessage, Kind
 
 AT = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 PHOTO = Attachment("photo", "https://example.test/a.jpg")

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.platforms.base import Credentials, FailureKind, Kind, OutgoingMessage, SendFailed, SentMessage
+from app.platforms.base import Credentials, FailureKind, OutgoingMessage, SendFailed, SentMessage
+from app.platforms.incoming import Kind, PageIdentity
 from app.platforms.vk import VK
 from app.platforms.vk_api import fetch_full_text
 from app.platforms.vk_errors import REMEDIES
@@ -19,6 +20,7 @@ GROUP, CITIZEN = 200_000_001, 100_000_002
 VK_URL = "http://vk.test"
 SAMPLES = Path(__file__).parent / "vk" / "api"
 vk = VK()
+PAGE = PageIdentity(str(GROUP))
 
 RETRY, STOP, HANDS, NEVER = (
     FailureKind.RETRY,
@@ -302,7 +304,7 @@ async def test_our_own_answer_comes_back_under_the_key_that_was_promised(
     echoes = {
         message.key: message
         for body in receiver.bodies
-        for message in vk.parse(json.dumps(body).encode())
+        for message in vk.parse(PAGE, json.dumps(body).encode())
         if message.is_own
     }
     assert set(echoes) == {comment.key, private.key}
@@ -373,7 +375,7 @@ async def test_a_comment_elsewhere_is_answered_and_comes_back(
     sent = await vk.send(vk_client, VK_URL, credentials, answer)
     assert await vk.send(vk_client, VK_URL, credentials, answer) == sent
     await stand_in.settle()
-    keys = [vk.parse(json.dumps(body).encode())[0].key for body in receiver.bodies]
+    keys = [vk.parse(PAGE, json.dumps(body).encode())[0].key for body in receiver.bodies]
     assert len(keys) == 2
     assert keys[1] == sent.key
 
@@ -414,7 +416,7 @@ async def test_a_cropped_message_is_fetched_in_full(
 ) -> None:
     stand_in.message(GROUP, CITIZEN, "ж" * 5000)
     await stand_in.settle()
-    (message,) = vk.parse(json.dumps(receiver.bodies[0]).encode())
+    (message,) = vk.parse(PAGE, json.dumps(receiver.bodies[0]).encode())
     assert message.is_cropped
     assert len(message.text) < 5000
     assert await fetch_full_text(vk_client, VK_URL, credentials, str(CITIZEN), "1") == "ж" * 5000

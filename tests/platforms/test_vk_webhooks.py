@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from app.platforms.base import Action, Credentials, IncomingMessage, PayloadNotUnderstood, WebhookRejected
+from app.platforms.base import Credentials, WebhookRejected
+from app.platforms.incoming import Action, IncomingMessage, PageIdentity, PayloadNotUnderstood
 from app.platforms.vk import VK
 
 FIXTURES = Path(__file__).parent / "vk"
 vk = VK()
+PAGE = PageIdentity("200000001")
 
 
 def fixture(name: str) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def body_of(event: Any) -> bytes:
 
 
 def message_of(event: Any) -> IncomingMessage:
-    (message,) = vk.parse(body_of(event))
+    (message,) = vk.parse(PAGE, body_of(event))
     assert isinstance(message, IncomingMessage)
     return message
 
@@ -205,7 +207,7 @@ def test_a_missing_or_senseless_field_is_named_and_its_value_is_not(name: str, f
     event = fixture(name)
     event["object"][field] = value
     with pytest.raises(PayloadNotUnderstood, match=f"object.{field}") as refusal:
-        vk.parse(body_of(event))
+        vk.parse(PAGE, body_of(event))
     assert "сегодня" not in str(refusal.value)
 
 
@@ -214,25 +216,25 @@ def test_a_time_beyond_the_calendar_is_not_understood(date: int) -> None:
     event = fixture("wall_reply_new")
     event["object"]["date"] = date
     with pytest.raises(PayloadNotUnderstood, match="date"):
-        vk.parse(body_of(event))
+        vk.parse(PAGE, body_of(event))
 
 
 def test_a_text_that_is_no_text_is_not_understood() -> None:
     event = fixture("wall_reply_new")
     event["object"]["text"] = 5
     with pytest.raises(PayloadNotUnderstood, match=r"object\.text"):
-        vk.parse(body_of(event))
+        vk.parse(PAGE, body_of(event))
 
 
 @pytest.mark.parametrize("content", [None, [], "x", 1])
 def test_an_event_without_an_object_is_not_understood(content: Any) -> None:
     with pytest.raises(PayloadNotUnderstood, match="object"):
-        vk.parse(body_of({**fixture("wall_reply_new"), "object": content}))
+        vk.parse(PAGE, body_of({**fixture("wall_reply_new"), "object": content}))
 
 
 def test_a_body_that_is_no_json_is_not_understood() -> None:
     with pytest.raises(PayloadNotUnderstood):
-        vk.parse(b"{")
+        vk.parse(PAGE, b"{")
 
 
 @pytest.mark.parametrize(
