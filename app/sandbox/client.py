@@ -39,7 +39,7 @@ class StandInClient:
         return await self._ask("POST", "/stand-in/messages", **deed)
 
     async def misbehave(self, **fault: Any) -> None:
-        """Order a fault; see vk_misbehaviour.Misbehaviour. Raises StandInAway."""
+        """Order a fault; see misbehaviour.Misbehaviour. Raises StandInAway."""
         await self._ask("POST", "/stand-in/misbehave", **fault)
 
     async def _ask(self, verb: str, path: str, /, **body: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from app.sandbox.office import Office
 from app.sandbox.process import reload_stand_in, state_file
 from app.sandbox.stage import DemoPage, Stage
 from app.sandbox.vk_stand_in import VkStandIn
-from app.sandbox.vk_world import save_world
+from app.sandbox.world_file import save_world
 from app.settings import Settings
 
 PEOPLE = (

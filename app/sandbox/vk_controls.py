@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.sandbox import vk_views
-from app.sandbox.vk_misbehaviour import Misbehaviour
+from app.sandbox.misbehaviour import Misbehaviour
 from app.sandbox.vk_payloads import comment_object, message_object
 from app.sandbox.vk_world import VkError
 

@@ -18,9 +18,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from app.sandbox import vk_views
+from app.sandbox.misbehaviour import Misbehaviour
 from app.sandbox.vk_api_server import VkApiServer
 from app.sandbox.vk_controls import control_routes
-from app.sandbox.vk_misbehaviour import Misbehaviour
 from app.sandbox.vk_payloads import comment_event, message_event
 from app.sandbox.vk_webhooks import RETRY_DELAYS_SECONDS, Webhooks
 from app.sandbox.vk_world import (
@@ -30,10 +30,10 @@ from app.sandbox.vk_world import (
     Message,
     Thing,
     User,
+    World,
     invalid_parameter,
-    load_world,
-    save_world,
 )
+from app.sandbox.world_file import load_world, save_world
 from app.time import utc_now
 
 
@@ -53,7 +53,7 @@ class VkStandIn:
         monotonic: Callable[[], float] = time.monotonic,
         retry_delays_seconds: Sequence[float] = RETRY_DELAYS_SECONDS,
     ) -> None:
-        self.world = load_world(state_file)
+        self.world = load_world(World, state_file)
         self._state_file = state_file
         self._client = client
         self._own_client: httpx.AsyncClient | None = None

@@ -4,7 +4,6 @@ Behaves as VK documents it: ids of posts and comments come from one sequence of 
 a repeated random_id or guid returns what it made the first time.
 """
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -207,20 +206,3 @@ class World(msgspec.Struct):
             return self.communities[group_id]
         except KeyError:
             raise VkError(203, "Access to group denied") from None
-
-
-def load_world(path: Path | None) -> World:
-    """The world as it was saved, or an empty one."""
-    if path is None or not path.exists():
-        return World()
-    return msgspec.json.decode(path.read_bytes(), type=World)
-
-
-def save_world(world: World, path: Path | None) -> None:
-    """Write the world so that a crash leaves the old file or the new one, never half of one."""
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(msgspec.json.encode(world))
-    unfinished.replace(path)

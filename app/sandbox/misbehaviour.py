@@ -1,10 +1,10 @@
-"""Faults that the VK stand-in shows on command, so that tests and demonstrations see real trouble."""
+"""Faults that a stand-in shows on command, so that tests and demonstrations see real trouble."""
 
 import msgspec
 
 
 class Misbehaviour(msgspec.Struct, forbid_unknown_fields=True):
-    """The next `times` calls of `method` ("*" for any) go wrong: late, with an HTTP status, or with a VK error.
+    """The next `times` calls of `method` ("*" for any) go wrong: late, with an HTTP status, or the platform's own error.
 
     With `is_done` the call is carried out all the same and only its answer is lost, as in a broken connection.
     """
