@@ -4,7 +4,7 @@ import msgspec
 
 
 class Misbehaviour(msgspec.Struct, forbid_unknown_fields=True):
-    """The next `times` calls of `method` ("*" for any) go wrong: late, with an HTTP status, or the platform's own error.
+    """The next `times` calls of `method` ("*" for any) go wrong: late, with an HTTP status, or the platform's error.
 
     With `is_done` the call is carried out all the same and only its answer is lost, as in a broken connection.
     """
