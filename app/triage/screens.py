@@ -14,7 +14,7 @@ from app.accounts.actor import RIGHTS, Actor, Right
 from app.appeals import choices, queries, views
 from app.appeals import service as appeals
 from app.appeals.card import Card, read_card
-from app.appeals.drafts import shown_to_all
+from app.appeals.disclosure import shown_to_all
 from app.appeals.history import lines_of
 from app.appeals.models import AnswerState, Appeal, State
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
