@@ -74,7 +74,7 @@ class _Round:
     def __init__(self, discussions: Discussions, cursor: _Cursor) -> None:
         self._discussions = discussions
         self._cursor = cursor
-        self._deliveries: list[PolledDelivery] = []
+        self._deliveries: dict[str, PolledDelivery] = {}
         self._parents: dict[str, str | None] = {}
         self._calls = 0
         self.has_read = False
@@ -99,7 +99,9 @@ class _Round:
         cursor = self._cursor
         for silent in list(cursor.topics)[: max(0, len(cursor.topics) - TOPICS_KEPT)]:
             del cursor.topics[silent]
-        return Polled(tuple(self._deliveries), msgspec.json.encode(cursor).decode(), has_more=bool(cursor.unread))
+        return Polled(
+            tuple(self._deliveries.values()), msgspec.json.encode(cursor).decode(), has_more=bool(cursor.unread)
+        )
 
     async def _list(self) -> None:
         """Line up the active topics: a page of them, and the next one while that may show topics still unknown."""
@@ -175,7 +177,7 @@ class _Round:
 
     def _deliver(self, event_type: str, key: str, content: Mapping[str, Any]) -> None:
         body = json.dumps({"webhookType": event_type, **content}).encode()
-        self._deliveries.append(PolledDelivery(event_type, key, body))
+        self._deliveries.setdefault(key, PolledDelivery(event_type, key, body))
 
     async def _root(self, topic: str, comment: Mapping[str, Any]) -> str | None:
         """The comment at the top of the chain of replies, as far up as the platform tells; None at the top itself."""
