@@ -22,7 +22,7 @@ PERSONS = {"from", "sender", "user", "chat", "sender_chat", "owner", "via_bot", 
 PERSON_NUMBERS = {
     "from_id", "user_id", "peer_id", "deleter_id", "liker_id", "admin_author_id", "reply_to_user", "member_id",
     "signer_id", "created_by", "owner_id", "to_id", "photo_owner_id", "video_owner_id", "post_owner_id",
-    "chat_id", "phone", "lat", "latitude", "long", "longitude",
+    "author_id", "reply_to_id", "chat_id", "phone", "lat", "latitude", "long", "longitude",
 }  # fmt: skip
 FIELD_IN_ERROR = re.compile(r"Поле (?P<path>[\w.]+)")
 

@@ -305,7 +305,7 @@ async def test_an_edited_topic_is_told_again(city: City, reader: Reader) -> None
     assert [post.text for post in reader.posts()] == ["Ремонт дорог", "Ремонт дорог и тротуаров"]
 
 
-async def answered(city: City, answers: dict[str, Any]) -> Polled:
+async def answered(answers: dict[str, Any], cursor: str = "") -> Polled:
     """A round in which each method answers just this."""
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -313,21 +313,29 @@ async def answered(city: City, answers: dict[str, Any]) -> Polled:
         return httpx.Response(200, json=answers[method])
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
-        return await ok.poll(client, OK_URL, CREDENTIALS, "")
+        return await ok.poll(client, OK_URL, CREDENTIALS, cursor)
 
 
 LISTED = {"discussions": [{"object_id": "1", "object_type": "GROUP_TOPIC"}]}
 
 
-async def test_the_documented_answer_is_read(city: City) -> None:
+async def test_the_documented_answer_is_read() -> None:
     comment = {"id": "Yw==", "type": "ACTIVE_MESSAGE", "text": "Лифт", "author_id": "58", "date": "2026-11-22 09:00:00"}
     page = {"comments": [comment], "anchor": "EXAMPLE_ANCHOR", "has_more": False}
-    polled = await answered(city, {"discussions.getList": LISTED, "discussions.getComments": page})
+    polled = await answered({"discussions.getList": LISTED, "discussions.getComments": page})
     (delivery,) = polled.deliveries
     (told,) = ok.parse(PAGE, delivery.body)
     assert isinstance(told, IncomingMessage)
     assert (told.text, told.post_external_id) == ("Лифт", "1")
     assert json.loads(polled.cursor)["topics"]["1"]["anchor"] == "EXAMPLE_ANCHOR"
+
+
+@pytest.mark.parametrize("nothing", [{}, {"comments": [], "anchor": None}, {"comments": [], "anchor": ""}])
+async def test_a_page_that_tells_no_anchor_leaves_the_old_one(nothing: Any) -> None:
+    page = {"comments": [{"id": "c1", "author_id": "1"}], "anchor": "HERE"}
+    first = await answered({"discussions.getList": LISTED, "discussions.getComments": page})
+    second = await answered({"discussions.getList": LISTED, "discussions.getComments": nothing}, first.cursor)
+    assert json.loads(second.cursor)["topics"]["1"]["anchor"] == "HERE"
 
 
 @pytest.mark.parametrize(
@@ -341,20 +349,20 @@ async def test_the_documented_answer_is_read(city: City) -> None:
         {"comments": [{"text": "без номера"}], "anchor": 7, "has_more": "true"},
     ],
 )
-async def test_strange_pages_end_the_reading_of_a_topic_and_break_nothing(city: City, page: Any) -> None:
-    polled = await answered(city, {"discussions.getList": LISTED, "discussions.getComments": page})
+async def test_strange_pages_end_the_reading_of_a_topic_and_break_nothing(page: Any) -> None:
+    polled = await answered({"discussions.getList": LISTED, "discussions.getComments": page})
     assert not polled.has_more
     assert all(0 < len(one.key) <= 200 for one in polled.deliveries)
 
 
 @pytest.mark.parametrize("listed", [{}, {"discussions": [{}, {"object_id": "1", "object_type": "USER_PHOTO"}, 7]}])
-async def test_a_list_without_topics_is_an_empty_round(city: City, listed: Any) -> None:
-    assert (await answered(city, {"discussions.getList": listed})).deliveries == ()
+async def test_a_list_without_topics_is_an_empty_round(listed: Any) -> None:
+    assert (await answered({"discussions.getList": listed})).deliveries == ()
 
 
-async def test_a_list_that_is_none_is_a_failure(city: City) -> None:
+async def test_a_list_that_is_none_is_a_failure() -> None:
     with pytest.raises(SendFailed):
-        await answered(city, {"discussions.getList": []})
+        await answered({"discussions.getList": []})
 
 
 async def test_without_an_administrators_session_a_person_is_asked_for_it(city: City) -> None:
