@@ -1,4 +1,4 @@
-"""/bot<token>/<method> and /file/bot<token>/<path> of the Telegram stand-in: who calls, how often, with which faults."""
+"""The Bot API of the Telegram stand-in: who calls, how often, with which faults, and what was carried out."""
 
 import asyncio
 import base64
@@ -89,12 +89,10 @@ class TelegramApiServer:
         return next((page for page in self._world.pages.values() if token == page.token), None)
 
     def _count(self, page: Page, chat: str) -> None:
-        """Raises TelegramError 429 with the time to wait. A refused message does not count."""
-        limits = [
-            ("", *BOT_LIMIT),
-            (chat, *CHAT_LIMIT),
-            *([(f"{chat}/minute", *GROUP_LIMIT)] if chat[:1] == "-" else []),
-        ]
+        """Raises TelegramError 429 with the time to wait. What is refused so does not count."""
+        limits = [("", *BOT_LIMIT), (chat, *CHAT_LIMIT)]
+        if chat.startswith("-"):
+            limits.append((f"{chat}/minute", *GROUP_LIMIT))
         instant, counted = self._monotonic(), []
         for key, most, seconds in limits:
             recent = self._recent.setdefault((page.token, key), deque())

@@ -93,7 +93,7 @@ def set_webhook(call: Call) -> Any:
     call.page.webhook = Webhook(url, secret, [str(name) for name in allowed], connections)
     if call.params.get("drop_pending_updates") is True:
         call.page.pending.clear()
-    call.webhooks.deliver_pending(call.page)
+    call.webhooks.move(call.page)
     return True
 
 

@@ -1,7 +1,7 @@
 """Updates of the Telegram stand-in: numbered, kept until acknowledged, dropped after a day.
 
-Source: tdlib/telegram-bot-api, WebhookActor.cpp: the first repeat at once, then after 2, 4, 8… seconds, in the end every
-90; any 2xx is an acknowledgement; after 23 hours of HTTP 410 the webhook is removed.
+Source: tdlib/telegram-bot-api, WebhookActor.cpp: the first repeat at once, then after 2, 4, 8… seconds, in the end
+every 90; any 2xx is an acknowledgement; after 23 hours of HTTP 410 the webhook is removed.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,6 +48,11 @@ class TelegramWebhooks:
         page.pending[number] = Update({"update_id": number, kind: content}, self._timestamp())
         self.deliver_pending(page)
 
+    def move(self, page: Page) -> None:
+        """The address has changed: what was on its way to the old one goes to the new one."""
+        self._under_way = {one for one in self._under_way if one[0] != page.id}
+        self.deliver_pending(page)
+
     def deliver_pending(self, page: Page) -> None:
         """Start, or start again, what waits and is not under way."""
         for webhook in self.deliveries.given_up:
@@ -80,8 +85,8 @@ class TelegramWebhooks:
         page.pending = {number: update for number, update in page.pending.items() if update.date >= too_old}
 
     def _is_accepted(self, answer: httpx.Response) -> bool:
-        page = self._page(str(answer.request.url))
-        if page is None:  # the webhook has been moved: this address is asked no more
+        page, number = self._page(str(answer.request.url)), _number(answer.request.content)
+        if page is None or number not in page.pending:  # the webhook has been moved, or a twin was quicker
             return True
         if not answer.is_success:
             self._note_failure(page, f"Wrong response from the webhook: {answer.status_code} {answer.reason_phrase}")
@@ -89,8 +94,7 @@ class TelegramWebhooks:
             return False
         page.webhook.gone_since = 0
         self._read_command(answer)
-        number = _number(answer.request.content)
-        page.pending.pop(number, None)
+        del page.pending[number]
         self._under_way.discard((page.id, number))
         self._on_change()
         return True
