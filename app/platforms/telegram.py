@@ -52,6 +52,16 @@ class Telegram(Platform):
             raise WebhookRejected(400, "нет номера обновления")
         return Delivery(storable(kind_of(update))[:TYPE_LIMIT] or "unknown", str(number), ACKNOWLEDGEMENT)
 
+    def prove(self, credentials: Credentials, body: bytes) -> tuple[dict[str, str], bytes]:
+        """See Platform."""
+        try:
+            update = _envelope(body)
+        except WebhookRejected as rejection:
+            raise ValueError(rejection.reason) from rejection
+        if integer(update.get("update_id")) is None:
+            raise ValueError("нет номера обновления")
+        return {SECRET_HEADER: credentials.secret}, body
+
     def parse(self, page: PageIdentity, body: bytes) -> tuple[Parsed, ...]:
         """See Platform."""
         return parse_update(page, body)

@@ -95,6 +95,15 @@ def test_an_update_of_an_unheard_of_kind_is_let_in_and_kept() -> None:
     )
 
 
+def test_a_sample_is_proved_as_telegram_would() -> None:
+    body = (FIXTURES / "message_private.json").read_bytes()
+    headers, proved = telegram.prove(CREDENTIALS, body)
+    assert telegram.authenticate(CREDENTIALS, headers, proved).key == "850000001"
+    for nothing in (b"[]", b"{}", b"{"):
+        with pytest.raises(ValueError, match=r"нет номера|не объект|не JSON"):
+            telegram.prove(CREDENTIALS, nothing)
+
+
 def test_half_a_surrogate_pair_in_a_text_does_not_lose_the_message() -> None:
     update = fixture("message_private")
     update["message"]["text"] = "яма \ud83d на \x00дороге"
