@@ -63,12 +63,13 @@ class Story(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class City(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole of it."""
+    """The whole of it. `guest` stories happen in the other networks: only `ago`, `kind`, `post` and `text` count."""
 
     page: list[CityPage]
     citizen: list[Citizen]
     history: list[Story]
     fresh: list[Story]
+    guest: list[Story] = []
 
 
 def read_city() -> City:
