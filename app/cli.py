@@ -204,11 +204,11 @@ def _read_password() -> str:
 @pages_app.command("add")
 def pages_add(
     platform: Annotated[str, typer.Option()],
-    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества или бота на платформе")],
     name: Annotated[str, typer.Option()],
-    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")],
+    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука; Viber вместо него знает ключ доступа")] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
-    access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества или бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора: ответы под фото, видео, товарами")] = "",
     territory: Annotated[str, typer.Option(help="ОКТМО")] = "",
     sphere: Annotated[str, typer.Option()] = "",
