@@ -26,6 +26,7 @@ from app.errors import AppError
 from app.installation import migrate_database, with_resources, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
+from app.platforms import UnknownPlatform
 from app.platforms.base import Credentials
 from app.public_pages import service as public_pages
 from app.resources import NotConfigured, Resources, require_servers
@@ -51,7 +52,7 @@ T = TypeVar("T")
 EXPECTED_ERRORS = (
     AppError, NotConfigured, NotPostgres, SchemaIsStale, SecretKeyMissing, CannotDecrypt, ArtifactRejected,
     RuleSetInvalid, UnknownCode, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
-    httpx.HTTPError, OSError,
+    httpx.HTTPError, OSError, UnknownPlatform,
 )  # fmt: skip
 
 
@@ -268,13 +269,14 @@ def events_retry(
 @app.command()
 def replay(
     fixture: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON доставки")],
-    page: Annotated[str, typer.Option(help="Номер сообщества; пусто: как в файле")] = "",
+    platform: Annotated[str, typer.Option(help="Площадка; пусто: как называется папка образца")] = "",
+    page: Annotated[str, typer.Option(help="Номер страницы; пусто: первая страница площадки")] = "",
 ) -> None:
-    """Доставить образец на заведённую страницу так, как это сделала бы платформа."""
+    """Доставить образец на заведённую страницу так, как это сделала бы площадка."""
     from app.intake.replay import deliver_fixture
 
     async def work(resources: Resources) -> str:
-        return await deliver_fixture(resources, fixture.read_bytes(), page)
+        return await deliver_fixture(resources, platform or fixture.parent.name, fixture.read_bytes(), page)
 
     console.print(run(work))
 

@@ -142,14 +142,22 @@ async def retry_answer(request: Request, answer_id: IdInPath, session: SessionDe
     return await carry_out(request, session, appeal_id, work)
 
 
+@router.post("/answers/{answer_id}/confirmation")
+async def confirm_answer(request: Request, answer_id: IdInPath, session: SessionDep, actor: StaffDep) -> Response:
+    """Ответ виден в соцсети, хотя она его не подтвердила: срок останавливается."""
+    appeal_id = await _appeal_of(session, answer_id, actor)
+    work = service.confirm_answer(session, answer_id, actor, now=utc_now())
+    return await carry_out(request, session, appeal_id, work)
+
+
 @router.post("/answers/{answer_id}/cancellation")
 async def cancel_answer(request: Request, answer_id: IdInPath, session: SessionDep, actor: StaffDep) -> Response:
     """Отменить недоставленный ответ. Its words come back as the draft, so that nothing typed is lost."""
     appeal_id, now = await _appeal_of(session, answer_id, actor), utc_now()
 
     async def give_up() -> None:
-        given_up = await service.cancel_answer(session, answer_id, actor, now=now)
-        await drafts.save_draft(session, appeal_id, actor, given_up.text, now=now)
+        words = await service.cancel_answer(session, answer_id, actor, now=now)
+        await drafts.save_draft(session, appeal_id, actor, words, now=now)
 
     return await carry_out(request, session, appeal_id, give_up())
 

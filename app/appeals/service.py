@@ -249,8 +249,8 @@ async def retry_answer(session: AsyncSession, answer_id: int, actor: Actor, *, n
     return found
 
 
-async def cancel_answer(session: AsyncSession, answer_id: int, actor: Actor, *, now: datetime) -> Answer:
-    """Give a stuck answer up, with the parts that would follow it, so that another can be written."""
+async def cancel_answer(session: AsyncSession, answer_id: int, actor: Actor, *, now: datetime) -> str:
+    """Give a stuck answer up, with the parts that would follow it, so that another can be written; its words."""
     found, appeal = await load_answer(session, answer_id, actor)
     if found.state in (AnswerState.DELIVERED, AnswerState.SENDING):
         raise Conflict("Ответ уже отправлен")
@@ -258,10 +258,10 @@ async def cancel_answer(session: AsyncSession, answer_id: int, actor: Actor, *, 
     for part in reversed(parts):
         await session.delete(part)
         await session.flush()
-    text = "\n".join(part.text for part in parts)
+    text = "\n\n".join(part.text for part in parts)
     record(session, appeal.id or 0, "answer_cancelled", actor, now, answer_id=answer_id, text=text)
     await changed(session, appeal)
-    return found
+    return text
 
 
 async def confirm_answer(session: AsyncSession, answer_id: int, actor: Actor, *, now: datetime) -> Answer:
