@@ -50,9 +50,17 @@ class Viber(Platform):
             return Delivery("webhook", "", ACKNOWLEDGEMENT, handshake=ACKNOWLEDGEMENT)
         return Delivery(event_type, _delivery_key(event_type, event, body), ACKNOWLEDGEMENT)
 
+    def prove(self, credentials: Credentials, body: bytes) -> tuple[dict[str, str], bytes]:
+        """See Platform. The sample goes as it is, signed with the page's token."""
+        try:
+            _event(body)
+        except WebhookRejected as rejection:
+            raise ValueError(rejection.reason) from rejection
+        return {SIGNATURE_HEADER: _signature(credentials.access_token, body)}, body
+
     def parse(self, page: PageIdentity, body: bytes) -> tuple[Parsed, ...]:
-        """See Platform."""
-        return parse_event(body)
+        """See Platform. Viber tells one event a callback."""
+        return (parse_event(body),)
 
     async def send(
         self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, message: OutgoingMessage
@@ -88,9 +96,13 @@ class Viber(Platform):
 
 def _is_signed(headers: Mapping[str, str], token: str, body: bytes) -> bool:
     """Compare in constant time; as bytes, because compare_digest takes no Cyrillic text."""
-    expected = hmac.new(token.encode("utf-8", "surrogatepass"), body, hashlib.sha256).hexdigest()
     given = headers.get(SIGNATURE_HEADER, "").strip().lower()
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), _signature(token, body).encode())
+
+
+def _signature(token: str, body: bytes) -> str:
+    """Lower-case hex HMAC-SHA256 of the raw body."""
+    return hmac.new(token.encode("utf-8", "surrogatepass"), body, hashlib.sha256).hexdigest()
 
 
 def _event(body: bytes) -> dict[str, Any]:

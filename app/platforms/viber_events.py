@@ -32,7 +32,7 @@ _OF_NO_INTEREST = {
 }
 
 
-def parse_event(body: bytes) -> tuple[Parsed, ...]:
+def parse_event(body: bytes) -> Parsed:
     """Read one authenticated callback. Raises PayloadNotUnderstood and nothing else."""
     try:
         event = Fields(decode_json(body), "(тело запроса)")
@@ -42,10 +42,8 @@ def parse_event(body: bytes) -> tuple[Parsed, ...]:
     if event_type == "message":
         return _message(event)
     if event_type in ("subscribed", "unsubscribed"):
-        return (_contact(event, can_be_written=event_type == "subscribed"),)
-    if event_type == "conversation_started":
-        return (_opened(event),)
-    return (_ignored(event, event_type),)
+        return _contact(event, can_be_written=event_type == "subscribed")
+    return _opened(event) if event_type == "conversation_started" else _ignored(event, event_type)
 
 
 def message_key(message_token: int | str) -> str:
@@ -53,25 +51,22 @@ def message_key(message_token: int | str) -> str:
     return f"message:{message_token}"
 
 
-def _message(event: Fields) -> tuple[Parsed, ...]:
-    """A citizen's words, and that he can be answered: writing subscribes him, and no other callback says so."""
+def _message(event: Fields) -> IncomingMessage:
+    """A citizen's words. Writing also subscribes him, without a callback of its own."""
     message, token = Fields(event.get("message"), "message"), event.integer("message_token")
     person = _person_id(event)
-    return (
-        IncomingMessage(
-            action=Action.NEW,
-            kind=Kind.MESSAGE,
-            place="message",
-            key=message_key(token),
-            external_id=str(token),
-            thread_key=f"message:{person}",
-            author_external_id=person,
-            author_name=_name(event),
-            text=message.text("text"),
-            attachments=_attachments(message),
-            sent_at=_moment(event),
-        ),
-        _contact(event, can_be_written=True),
+    return IncomingMessage(
+        action=Action.NEW,
+        kind=Kind.MESSAGE,
+        place="message",
+        key=message_key(token),
+        external_id=str(token),
+        thread_key=f"message:{person}",
+        author_external_id=person,
+        author_name=_name(event),
+        text=message.text("text"),
+        attachments=_attachments(message),
+        sent_at=_moment(event),
     )
 
 

@@ -111,27 +111,9 @@ def control_routes(stand_in: "VkStandIn") -> list[Route]:
     def user(deed: NewUser) -> Any:
         return {"user_id": stand_in.add_user(deed.user_id, deed.first_name, deed.last_name).id}
 
-    def post(deed: NewPost) -> Any:
-        if deed.is_told:
-            thing = stand_in.publish_post(deed.group_id, deed.text, place=deed.place)
-        else:
-            thing = stand_in.add_post(deed.group_id, deed.text, post_id=deed.post_id, place=deed.place)
-        if deed.is_closed:
-            stand_in.close_comments(deed.group_id, thing.id, place=deed.place)
-        return {"post_id": thing.id}
-
     def refuse(deed: Refusal) -> Any:
         stand_in.refuse_messages(deed.group_id, deed.user_id, deed.error_code)
         return {"error_code": deed.error_code}
-
-    def stop(deed: StoppedCommunity) -> Any:
-        stand_in.stop_callbacks(deed.group_id)
-        return {"group_id": deed.group_id}
-
-    def fail_webhooks(deed: WebhookFaults) -> Any:
-        stand_in.webhooks.double(deed.doubled)
-        stand_in.webhooks.mix_up(deed.mixed_up)
-        return msgspec.structs.asdict(deed)
 
     def misbehave(deed: Misbehaviour) -> Any:
         stand_in.api.faults.add(deed)
@@ -144,11 +126,11 @@ def control_routes(stand_in: "VkStandIn") -> list[Route]:
     return [
         _order("/stand-in/communities", NewCommunity, community),
         _order("/stand-in/users", NewUser, user),
-        _order("/stand-in/posts", NewPost, post),
+        _order("/stand-in/posts", NewPost, lambda deed: _post(stand_in, deed)),
         _order("/stand-in/refusals", Refusal, refuse),
         _order("/stand-in/misbehave", Misbehaviour, misbehave),
-        _order("/stand-in/webhook-stop", StoppedCommunity, stop),
-        _order("/stand-in/webhook-faults", WebhookFaults, fail_webhooks),
+        _order("/stand-in/webhook-stop", StoppedCommunity, lambda deed: _stop(stand_in, deed)),
+        _order("/stand-in/webhook-faults", WebhookFaults, lambda deed: _fail_webhooks(stand_in, deed)),
         _order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
         _order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
         Route("/stand-in/misbehave", _answering(behave), methods=["DELETE"]),
@@ -160,6 +142,27 @@ def control_routes(stand_in: "VkStandIn") -> list[Route]:
             lambda request: stand_in.dialog(_number(request, "group_id"), _number(request, "user_id")),
         ),
     ]
+
+
+def _post(stand_in: "VkStandIn", deed: NewPost) -> Any:
+    if deed.is_told:
+        thing = stand_in.publish_post(deed.group_id, deed.text, place=deed.place)
+    else:
+        thing = stand_in.add_post(deed.group_id, deed.text, post_id=deed.post_id, place=deed.place)
+    if deed.is_closed:
+        stand_in.close_comments(deed.group_id, thing.id, place=deed.place)
+    return {"post_id": thing.id}
+
+
+def _stop(stand_in: "VkStandIn", deed: StoppedCommunity) -> Any:
+    stand_in.stop_callbacks(deed.group_id)
+    return {"group_id": deed.group_id}
+
+
+def _fail_webhooks(stand_in: "VkStandIn", deed: WebhookFaults) -> Any:
+    stand_in.webhooks.double(deed.doubled)
+    stand_in.webhooks.mix_up(deed.mixed_up)
+    return msgspec.structs.asdict(deed)
 
 
 def _comment(stand_in: "VkStandIn", deed: CommentDeed) -> Any:

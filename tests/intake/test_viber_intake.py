@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from app.accounts.actor import Actor
 from app.appeals import service as appeals
 from app.appeals.delivery import deliver_batch
-from app.appeals.models import Answer, AnswerState, Appeal, Message
+from app.appeals.models import Answer, AnswerState, Appeal, Contact, Message
 from app.intake import webhooks
 from app.intake.models import EventState, InboxEvent
 from app.intake.service import drain_batch
@@ -31,6 +32,7 @@ class Wired:
     resources: Resources
     stand_in: ViberStandIn
     page: PublicPage
+    clock: list[datetime]
 
     async def drain(self) -> None:
         await self.stand_in.settle()
@@ -48,14 +50,15 @@ async def wired(
             session, resources.vault, platform="viber", credentials=CREDENTIALS, name="Администрация Примерска",
             territory_code="52701000", now=NOW,
         )  # fmt: skip
-    stand_in = ViberStandIn(client=client, now=lambda: NOW, retry_delays_seconds=())
+    clock = [NOW]
+    stand_in = ViberStandIn(client=client, now=lambda: clock[0], retry_delays_seconds=())
     stand_in.add_page(PAGE, "Администрация Примерска", access_token=TOKEN)
     stand_in.add_user(CITIZEN, "Анна", "Примерова")
     transport = httpx.ASGITransport(stand_in.app)
     async with httpx.AsyncClient(transport=transport) as viber_client:
         there = replace(resources, http=viber_client, settings=settings.model_copy(update={"viber_api_url": VIBER_URL}))
         await PLATFORMS["viber"].connect(viber_client, VIBER_URL, CREDENTIALS, f"http://test{webhook_path(page)}")
-        yield Wired(there, stand_in, page)
+        yield Wired(there, stand_in, page, clock)
     await stand_in.aclose()
 
 
@@ -101,6 +104,21 @@ async def test_an_answer_reaches_the_citizen_once_and_what_became_of_it_opens_no
     failed = (await rows(wired.resources, InboxEvent))[-1]
     assert (failed.event_type, failed.state) == ("failed", EventState.IGNORED)
     assert "no space left" in (failed.error or "")
+
+
+async def test_who_unsubscribes_cannot_be_written_to_until_he_writes_himself(wired: Wired) -> None:
+    acts = (
+        (lambda: wired.stand_in.open_conversation(PAGE, CITIZEN), False),
+        (lambda: wired.stand_in.subscribe(PAGE, CITIZEN), True),
+        (lambda: wired.stand_in.block(PAGE, CITIZEN), False),
+        (lambda: wired.stand_in.message(PAGE, CITIZEN, HEATING), True),
+    )
+    for act, expected in acts:
+        act()
+        await wired.drain()
+        contact = await only(wired.resources, Contact)
+        assert (contact.external_id, contact.can_be_written) == (CITIZEN, expected)
+        wired.clock[0] += timedelta(minutes=1)
 
 
 async def test_a_delivery_with_a_wrong_signature_is_refused(wired: Wired, client: httpx.AsyncClient) -> None:
