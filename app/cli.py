@@ -202,25 +202,33 @@ def _read_password() -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
+DiscussionId = Annotated[str, typer.Option(help="Telegram: номер группы обсуждений, связанной с каналом")]
+AppKey = Annotated[str, typer.Option(help="Одноклассники: открытый ключ приложения")]
+AppSecret = Annotated[str, typer.Option(help="Одноклассники: секретный ключ приложения")]
+
+
 @pages_app.command("add")
 def pages_add(
     platform: Annotated[str, typer.Option()],
-    external_id: Annotated[str, typer.Option(help="Номер сообщества или бота на платформе")],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     name: Annotated[str, typer.Option()],
     secret: Annotated[str, typer.Option(help="Секретный ключ вебхука; Viber вместо него знает ключ доступа")] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
-    access_token: Annotated[str, typer.Option(help="Ключ сообщества или бота")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора: ответы под фото, видео, товарами")] = "",
+    discussion_id: DiscussionId = "",
+    app_key: AppKey = "",
+    app_secret: AppSecret = "",
     territory: Annotated[str, typer.Option(help="ОКТМО")] = "",
     sphere: Annotated[str, typer.Option()] = "",
     audience: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Завести страницу. Последняя строка вывода: путь вебхука."""
-    credentials = Credentials(external_id, secret, confirmation, access_token, user_token)
+    keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
         page = await public_pages.add_page(
-            session, resources.vault, platform=platform, credentials=credentials, name=name,
+            session, resources.vault, platform=platform, credentials=keys, name=name,
             territory_code=territory or None, sphere=sphere or None, audience=audience or None, now=utc_now(),
         )  # fmt: skip
         return public_pages.webhook_path(page)
@@ -233,14 +241,17 @@ def pages_add(
 @pages_app.command("update")
 def pages_update(
     platform: Annotated[str, typer.Option()],
-    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
-    access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора")] = "",
+    discussion_id: DiscussionId = "",
+    app_key: AppKey = "",
+    app_secret: AppSecret = "",
 ) -> None:
     """Сменить ключи страницы: что не названо, остаётся. Остановленная отправка ответов возобновится."""
-    keys = Credentials(external_id, secret, confirmation, access_token, user_token)
+    keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
         page = await public_pages.change_credentials(session, resources.vault, platform, keys)

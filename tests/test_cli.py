@@ -345,6 +345,19 @@ def test_keys_of_a_page_are_changed_one_by_one(machine: Machine) -> None:
     assert "изменить" in machine.refused(*update)
 
 
+def test_a_channel_names_its_group_and_an_application_its_keys(machine: Machine) -> None:
+    channel = ["--platform", "telegram", "--external-id", "-1001000000001"]
+    machine.made("pages", "add", *channel, "--name", "Канал", "--secret", "s3cret", "--discussion-id", "-1001000000002")
+    (page,) = machine.rows(PublicPage)
+    assert page.discussion_id == "-1001000000002"
+    machine.made("pages", "update", *channel, "--app-key", "K3Y", "--app-secret", "h1dden")
+    machine.made("pages", "update", *channel, "--discussion-id", "-1001000000012")
+    (page,) = machine.rows(PublicPage)
+    opened = open_credentials(open_vault(get_settings()), page)
+    assert (opened.secret, opened.app_key, opened.app_secret) == ("s3cret", "K3Y", "h1dden")
+    assert opened.discussion_id == "-1001000000012"
+
+
 def test_benchmarks_are_part_of_the_repository_only(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[bool] = []
     module = ModuleType("tests.bench.__main__")

@@ -87,6 +87,13 @@ def instant(value: object) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds <= LAST_SECOND else None
 
 
+def degrees(value: object, limit: int) -> float | None:
+    """A latitude (`limit` 90) or longitude (180), None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) <= limit else None
+
+
 class Fields:
     """A JSON object read field by field. `path` names it in errors; values never appear in them."""
 

@@ -20,8 +20,7 @@ NOT_STARTED = (
     httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol,
     httpx.LocalProtocolError, httpx.InvalidURL,
 )  # fmt: skip
-# Viber says of itself that it did not take the request; any other 5xx is a proxy's that has lost sight of Viber.
-REFUSED_BY_VIBER = (429, 500, 503)
+NOT_TAKEN = (429, 503)  # any other 5xx may come after the request was carried out
 
 
 def text_length(text: str) -> int:
@@ -110,7 +109,7 @@ def _refusal(status: int, message: object, method: str) -> SendFailed:
 
 def _http_failure(answer: httpx.Response, method: str, if_unclear: FailureKind) -> SendFailed:
     """Viber answers 200 even to errors: another status comes from an outage, a proxy or a wrong base address."""
-    code, is_refused = answer.status_code, answer.status_code in REFUSED_BY_VIBER
+    code, is_refused = answer.status_code, answer.status_code in NOT_TAKEN
     if code >= 500 and not is_refused:
         return _unclear(method, f"ответ HTTP {code}", f"http-{code}", if_unclear)
     least = UNAVAILABLE_WAIT_SECONDS if is_refused else MISCONFIGURED_WAIT_SECONDS

@@ -16,7 +16,17 @@ from app.platforms.incoming import (
     Parsed,
     PayloadNotUnderstood,
 )
-from app.platforms.untrusted import LAST_SECOND, Fields, NotJson, decode_json, integer, storable, title_of, web_url
+from app.platforms.untrusted import (
+    LAST_SECOND,
+    Fields,
+    NotJson,
+    decode_json,
+    degrees,
+    integer,
+    storable,
+    title_of,
+    web_url,
+)
 
 NAME_LIMIT = 200
 PERSON_LIMIT = 100  # a Viber id has 24 characters
@@ -154,23 +164,19 @@ def _location(message: Fields) -> Attachment:
     place = message.fields("location")
     if place is None:
         return Attachment("geo")
-    latitude, longitude = _degrees(place.get("lat"), 90), _degrees(place.get("lon"), 180)
+    latitude, longitude = degrees(_number(place.get("lat")), 90), degrees(_number(place.get("lon")), 180)
     title = title_of(place.get("address"))
     if latitude is None or longitude is None:
         return Attachment("geo", title=title)
     return Attachment("geo", latitude=latitude, longitude=longitude, title=title)
 
 
-def _degrees(value: object, limit: int) -> float | None:
-    """Degrees written as a number or as a text; None if they are not on the globe."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _number(value: object) -> object:
+    """Viber writes degrees as numbers or as texts."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
         return None
-    return float(value) if abs(value) <= limit else None
 
 
 _ATTACHMENTS: dict[str, Callable[[Fields], Attachment]] = {

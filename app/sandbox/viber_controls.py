@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class NewPage(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/pages. Without `webhook` the bot waits for set_webhook."""
+    """POST /stand-in/pages. Without `callback_url` the bot waits for set_webhook."""
 
     page: str
     name: str
     access_token: str
-    webhook: str = ""
+    callback_url: str = ""
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,7 +36,7 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True):
 class MessageDeed(msgspec.Struct, forbid_unknown_fields=True):
     """POST /stand-in/messages: the citizen writes, opens the conversation, subscribes, or blocks the bot.
 
-    `content` are fields of Viber's message object: `{"type": "picture", "media": "https://…"}`.
+    `extra` are fields of Viber's message object: `{"type": "picture", "media": "https://…"}`.
     """
 
     page: str
@@ -44,7 +44,7 @@ class MessageDeed(msgspec.Struct, forbid_unknown_fields=True):
     text: str = ""
     action: Literal["new", "edit", "delete", "block", "open", "subscribe"] = "new"
     message: str = ""
-    content: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
 
 
 class Page(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,7 +64,7 @@ def control_routes(stand_in: "ViberStandIn") -> list[Route]:
     """The routes over one stand-in."""
 
     def page(deed: NewPage) -> Any:
-        stand_in.add_page(deed.page, deed.name, access_token=deed.access_token, webhook=deed.webhook)
+        stand_in.add_page(deed.page, deed.name, access_token=deed.access_token, callback_url=deed.callback_url)
         return {"page": deed.page}
 
     def user(deed: NewUser) -> Any:
@@ -107,7 +107,7 @@ def _message(stand_in: "ViberStandIn", deed: MessageDeed) -> Any:
     if deed.action in ("edit", "delete"):
         raise ViberError(3, "Viber tells bots of no edits or deletions")
     if deed.action == "new":
-        said = stand_in.message(deed.page, deed.user_id, deed.text, deed.content)
+        said = stand_in.message(deed.page, deed.user_id, deed.text, deed.extra)
         return {"message": str(said.token), "key": message_key(said.token)}
     act = {"block": stand_in.block, "open": stand_in.open_conversation, "subscribe": stand_in.subscribe}[deed.action]
     act(deed.page, deed.user_id)

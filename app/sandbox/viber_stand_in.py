@@ -65,11 +65,11 @@ class ViberStandIn:
         if self._own_client is not None:
             await self._own_client.aclose()
 
-    def add_page(self, page: str, name: str, *, access_token: str, webhook: str = "") -> Account:
+    def add_page(self, page: str, name: str, *, access_token: str, callback_url: str = "") -> Account:
         """Found a bot, or give a known one these settings; its conversations stay."""
         account = self.world.accounts.setdefault(page, Account(page, name, access_token))
         account.name, account.access_token = name, access_token
-        account.webhook = webhook or account.webhook
+        account.webhook = callback_url or account.webhook
         self._save()
         return account
 
@@ -97,15 +97,15 @@ class ViberStandIn:
         """What was carried out, of one method if given, oldest first."""
         return [call for call in self.api.calls if method in ("", call["method"])]
 
-    def message(self, page: str, user_id: str, text: str, content: dict[str, Any] | None = None) -> Said:
+    def message(self, page: str, user_id: str, text: str, extra: dict[str, Any] | None = None) -> Said:
         """Write to the bot as a citizen, which subscribes him. Raises ViberError.
 
-        `content` are more fields of the message object: those of a picture, a place…
+        `extra` are more fields of the message object: those of a picture, a place…
         """
         account, person = self.world.account(page), self.world.person(user_id)
         account.subscribe(user_id)
         self.api.heard(account, user_id)
-        told = {"type": "text", "text": text, "tracking_data": "", **(content or {})}
+        told = {"type": "text", "text": text, "tracking_data": "", **(extra or {})}
         said = Said(self.world.new_token(), user_id, False, self.webhooks.timestamp(), told)
         account.messages.append(said)
         about = {"chat_hostname": "SN-CHAT-00_", "sender": told_person(person), "message": told, "silent": False}

@@ -124,7 +124,7 @@ async def test_an_unlisted_status_is_for_a_person_to_judge(told: Any) -> None:
 @pytest.mark.parametrize(
     ("response", "kind", "least_wait"),
     [
-        (httpx.Response(500), RETRY, 1),
+        (httpx.Response(500), UNKNOWN, 0),
         (httpx.Response(503, headers={"Retry-After": "90"}), RETRY, 90),
         (httpx.Response(429), RETRY, 1),
         (httpx.Response(404), RETRY, 60),

@@ -129,10 +129,10 @@ async def test_a_callback_is_repeated_with_its_token_until_answered(world: World
 
 
 async def test_citizens_act_and_pages_are_founded_over_http(world: World) -> None:
-    await order(world, "pages", page="pa:2", name="Школа", access_token="t2", webhook=WEBHOOK_URL)
+    await order(world, "pages", page="pa:2", name="Школа", access_token="t2", callback_url=WEBHOOK_URL)
     await order(world, "users", user_id="a+/=", first_name="Ия")
     content = {"type": "picture", "media": "https://dl-media.example.test/p.jpg"}
-    written = await order(world, "messages", page="pa:2", user_id="a+/=", text="Яма", content=content)
+    written = await order(world, "messages", page="pa:2", user_id="a+/=", text="Яма", extra=content)
     for action in ("open", "subscribe", "block"):
         assert await order(world, "messages", page="pa:2", user_id="a+/=", action=action) == {"message": "", "key": ""}
     await world.stand_in.settle()
@@ -202,7 +202,7 @@ async def test_a_restart_keeps_the_world(tmp_path: Path, monkeypatch: pytest.Mon
     away = httpx.MockTransport(lambda request: httpx.Response(200))
     monkeypatch.setattr("app.sandbox.viber_stand_in.httpx.AsyncClient", lambda **_: real(transport=away))
     before = ViberStandIn(tmp_path / "viber.json")
-    before.add_page(PAGE, "Школа", access_token="t", webhook=WEBHOOK_URL)
+    before.add_page(PAGE, "Школа", access_token="t", callback_url=WEBHOOK_URL)
     before.add_user(CITIZEN, "Анна")
     async with before.app.router.lifespan_context(before.app):
         token = before.message(PAGE, CITIZEN, "Есть ли шахматы?").token

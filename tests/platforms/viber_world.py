@@ -55,7 +55,7 @@ async def viber_world() -> AsyncIterator[Viber]:
     receiver, monotonic = Receiver(), [0.0]
     async with httpx.AsyncClient(transport=httpx.MockTransport(receiver.handle)) as callbacks:
         stand_in = ViberStandIn(client=callbacks, monotonic=lambda: monotonic[0], retry_delays_seconds=(0.0, 0.0))
-        stand_in.add_page(PAGE, "Администрация Примерска", access_token=TOKEN, webhook=WEBHOOK_URL)
+        stand_in.add_page(PAGE, "Администрация Примерска", access_token=TOKEN, callback_url=WEBHOOK_URL)
         stand_in.add_user(CITIZEN, "Анна", "Примерова")
         transport = httpx.ASGITransport(stand_in.app)
         async with httpx.AsyncClient(transport=transport, base_url=VIBER_URL) as client:
