@@ -212,7 +212,7 @@ def pages_add(
     platform: Annotated[str, typer.Option()],
     external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     name: Annotated[str, typer.Option()],
-    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")],
+    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука; Viber вместо него знает ключ доступа")] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
     access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора: ответы под фото, видео, товарами")] = "",

@@ -109,6 +109,16 @@ def test_a_page_may_name_its_sphere_and_audience(machine: Machine) -> None:
     assert "s3cret" not in result.output
 
 
+def test_a_page_of_viber_has_a_token_and_no_secret(machine: Machine) -> None:
+    viber = ["pages", "add", "--platform", "viber", "--external-id", "pa:1", "--name", "Школа № 1"]
+    assert "ключ доступа" in machine.refused(*viber)
+    assert "секретный ключ" in machine.refused(*viber[:2], "--platform", "vk", *viber[4:], "--access-token", "t")
+    path = machine.made(*viber, "--access-token", "t0ken")
+    (page,) = machine.rows(PublicPage)
+    assert path == f"/webhooks/viber/{page.key}"
+    assert open_credentials(open_vault(get_settings()), page) == Credentials("pa:1", access_token="t0ken")
+
+
 def test_a_page_that_makes_no_sense_is_refused_in_words(machine: Machine) -> None:
     assert "99999999" in machine.refused(*PAGE, "--territory", "99999999")
     assert "myspace" in machine.refused(*PAGE[:2], "--platform", "myspace", *PAGE[4:])

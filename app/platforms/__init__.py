@@ -2,11 +2,13 @@
 
 from app.platforms.base import Platform
 from app.platforms.telegram import Telegram
+from app.platforms.viber import Viber
 from app.platforms.vk import VK
 
 PLATFORMS: dict[str, Platform] = {
     "vk": VK(),
     "telegram": Telegram(),
+    "viber": Viber(),
 }
 
 

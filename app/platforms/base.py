@@ -186,6 +186,8 @@ class Platform(ABC):
     poll_every_seconds: float | None = None
     tells_names: bool = False
     """Whether `author_names` is worth asking; others tell names in their events or not at all."""
+    proof: str = "secret"
+    """The credential without which no delivery is let in; empty where only the address of the webhook is secret."""
 
     @abstractmethod
     def authenticate(self, credentials: Credentials, headers: Mapping[str, str], body: bytes) -> Delivery:
