@@ -1,10 +1,12 @@
 """The registry of platforms: one line each."""
 
 from app.platforms.base import Platform
+from app.platforms.max_messenger import MaxMessenger
 from app.platforms.vk import VK
 
 PLATFORMS: dict[str, Platform] = {
     "vk": VK(),
+    "max": MaxMessenger(),
 }
 
 
