@@ -3,7 +3,7 @@
 Source: dev.max.ru/docs-api/methods: POST /messages, POST /messages/{messageId}/comments and the GET of both.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,16 +12,14 @@ import httpx
 from app.platforms.base import Credentials, FailureKind, Limit, OutgoingMessage, SendFailed, SentMessage
 from app.platforms.incoming import Kind
 from app.platforms.max_api import call, not_understood
+from app.platforms.max_comments import MILLISECONDS, PAGE_SIZE, cannot_tell, comments_since, listed, mid_of
 from app.platforms.max_messages import identifier
 from app.platforms.untrusted import integer, storable
 
 TEXT_LIMIT = 4000
 BOT_PER_SECOND = 30.0
 CHAT_PER_SECOND = 2.0
-PAGE_SIZE = 100
-MOST_PAGES = 10
 CLOCK_DIFFERENCE = timedelta(seconds=10)  # between ours and MAX's
-MILLISECONDS = 1000
 
 
 def text_length(text: str) -> int:
@@ -47,7 +45,7 @@ async def send_answer(
         client, api_url, credentials, "POST", path, params=params, content=_content(message), is_repeatable=False
     )
     sent = answer.get("message")
-    mid = _mid(sent) if isinstance(sent, dict) else None
+    mid = mid_of(sent) if isinstance(sent, dict) else None
     if mid is None:
         raise not_understood(f"POST {path}", FailureKind.UNKNOWN)
     return SentMessage(external_id=mid, key=mid)
@@ -63,17 +61,16 @@ def _check_text(text: str) -> None:
 
 def _address(message: OutgoingMessage) -> tuple[str, dict[str, str]]:
     if message.kind is Kind.COMMENT:
-        return _comments_path(message), {}
-    receiver = _receiver(message)
-    return "/messages", {**receiver, "disable_link_preview": "true"}
+        return f"/messages/{_post(message)}/comments", {}
+    return "/messages", {**_receiver(message), "disable_link_preview": "true"}
 
 
-def _comments_path(message: OutgoingMessage) -> str:
+def _post(message: OutgoingMessage) -> str:
     post = identifier(message.post_external_id)
     if post is None:
         reason = "Неизвестно, под какой записью оставлен комментарий: ответьте вручную в канале."
         raise SendFailed(FailureKind.HANDS_NEEDED, reason)
-    return f"/messages/{post}/comments"
+    return post
 
 
 def _receiver(message: OutgoingMessage) -> dict[str, str]:
@@ -97,57 +94,30 @@ async def find_sent(
 ) -> SentMessage | None:
     """The answer among what was said there after `since`. Raises SendFailed: UNKNOWN when that cannot be told."""
     earliest = int((since - CLOCK_DIFFERENCE).timestamp() * MILLISECONDS)
-    pages = _comments(client, api_url, credentials, message, earliest)
-    if message.kind is Kind.MESSAGE:
-        pages = _messages(client, api_url, credentials, message, earliest)
-    async for said in pages:
+    if message.kind is Kind.COMMENT:
+        found = await comments_since(client, api_url, credentials, _post(message), earliest)
+    else:
+        found = await _latest_messages(client, api_url, credentials, message, earliest)
+    for said in found:
         if _is_answer(said, message, credentials.external_id, earliest):
-            if (mid := _mid(said)) is None:
-                raise _cannot_tell("ответ непонятен")
+            if (mid := mid_of(said)) is None:
+                raise cannot_tell("ответ непонятен")
             return SentMessage(external_id=mid, key=mid)
     return None
 
 
-async def _comments(
+async def _latest_messages(
     client: httpx.AsyncClient, api_url: str, credentials: Credentials, message: OutgoingMessage, earliest: int
-) -> AsyncIterator[Mapping[str, Any]]:
-    """The comments under the post since then, in pages that go back in time."""
-    before: int | None = None
-    for _ in range(MOST_PAGES):
-        window = {"after": earliest, "count": PAGE_SIZE, **({"before": before} if before else {})}
-        answer = await call(client, api_url, credentials, "GET", _comments_path(message), params=window)
-        found = _list(answer)
-        for said in found:
-            yield said
-        oldest = min((time for said in found if (time := integer(said.get("timestamp")))), default=None)
-        if len(found) < PAGE_SIZE:
-            return
-        if oldest is None or oldest == before:
-            break
-        before = oldest
-    raise _cannot_tell("под записью слишком много новых комментариев")
-
-
-async def _messages(
-    client: httpx.AsyncClient, api_url: str, credentials: Credentials, message: OutgoingMessage, earliest: int
-) -> AsyncIterator[Mapping[str, Any]]:
+) -> list[dict[str, Any]]:
     """The latest messages of the dialog, the newest first: its reference contradicts itself on `from` and `to`."""
     if not message.chat_external_id:
-        raise _cannot_tell("неизвестен номер диалога")
-    params = {"chat_id": message.chat_external_id, "count": PAGE_SIZE}
-    found = _list(await call(client, api_url, credentials, "GET", "/messages", params=params))
-    for said in found:
-        yield said
+        raise cannot_tell("неизвестен номер диалога")
+    params: dict[str, str | int] = {"chat_id": message.chat_external_id, "count": PAGE_SIZE}
+    found = listed(await call(client, api_url, credentials, "GET", "/messages", params=params))
     times = [time for said in found if (time := integer(said.get("timestamp")))]
     if len(found) >= PAGE_SIZE and min(times, default=earliest) >= earliest:
-        raise _cannot_tell("в диалоге слишком много новых сообщений")
-
-
-def _list(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = answer.get("messages")
-    if not isinstance(found, list):
-        raise _cannot_tell("ответ непонятен")
-    return [said for said in found if isinstance(said, dict)]
+        raise cannot_tell("в диалоге слишком много новых сообщений")
+    return found
 
 
 def _is_answer(said: Mapping[str, Any], message: OutgoingMessage, page: str, earliest: int) -> bool:
@@ -173,13 +143,3 @@ def _answered(said: Mapping[str, Any]) -> str | None:
     link = said.get("link")
     linked = link.get("message") if isinstance(link, dict) else None
     return identifier(linked.get("mid")) if isinstance(linked, dict) else None
-
-
-def _mid(said: Mapping[str, Any]) -> str | None:
-    body = said.get("body")
-    return identifier(body.get("mid")) if isinstance(body, dict) else None
-
-
-def _cannot_tell(why: str) -> SendFailed:
-    reason = f"Не удалось узнать, дошёл ли ответ ({why}): проверьте переписку, прежде чем отправлять его снова."
-    return SendFailed(FailureKind.UNKNOWN, reason, code="not-found-out")

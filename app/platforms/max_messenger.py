@@ -1,28 +1,29 @@
 """MAX: webhook of the page's bot in, its answers out; private messages and comments of a channel. Stateless."""
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import httpx
 
-from app.platforms import max_answers, max_subscription
+from app.platforms import max_answers, max_comments, max_subscription
 from app.platforms.base import (
     Credentials,
     Delivery,
     Limit,
     OutgoingMessage,
     Platform,
+    Polled,
     Repeat,
     Reply,
     SentMessage,
     WebhookRejected,
 )
 from app.platforms.incoming import PageIdentity, Parsed
+from app.platforms.max_delivery import delivery_key, read_update
 from app.platforms.max_events import TYPE_LIMIT, parse_update
-from app.platforms.untrusted import NotJson, decode_json, storable
+from app.platforms.untrusted import storable
+from app.time import utc_now
 
 SECRET_HEADER = "x-max-bot-api-secret"  # noqa: S105
 ACKNOWLEDGEMENT = Reply(b"")
@@ -39,6 +40,7 @@ class MaxMessenger(Platform):
     rate_limit_per_second = max_answers.BOT_PER_SECOND
     text_limit = max_answers.TEXT_LIMIT
     repeat = Repeat.LOOKED_UP
+    poll_every_seconds = max_comments.POLL_EVERY_SECONDS
 
     def authenticate(self, credentials: Credentials, headers: Mapping[str, str], body: bytes) -> Delivery:
         """See Platform. The secret stands in a header; a page without one takes no updates."""
@@ -46,7 +48,7 @@ class MaxMessenger(Platform):
         secret = credentials.secret.encode("utf-8", "surrogatepass")
         if not secret or not hmac.compare_digest(given, secret):
             raise WebhookRejected(403, "неверный секрет")
-        update = _update(body)
+        update = read_update(body)
         return Delivery(storable(update["update_type"])[:TYPE_LIMIT], delivery_key(update), ACKNOWLEDGEMENT)
 
     def parse(self, page: PageIdentity, body: bytes) -> tuple[Parsed, ...]:
@@ -90,50 +92,6 @@ class MaxMessenger(Platform):
         """See Platform."""
         return await max_subscription.problem(client, api_url, credentials, webhook_url)
 
-
-def _update(body: bytes) -> dict[str, Any]:
-    try:
-        update = decode_json(body)
-    except NotJson as error:
-        raise WebhookRejected(400, "тело запроса не JSON") from error
-    if not isinstance(update, dict):
-        raise WebhookRejected(400, "тело запроса не объект JSON")
-    if not isinstance(update.get("update_type"), str) or not update["update_type"]:
-        raise WebhookRejected(400, "нет типа события")
-    return update
-
-
-def delivery_key(update: Mapping[str, Any]) -> str:
-    """A name for a delivery, the same for every repeat: MAX gives none.
-
-    Made of the type, the message (for events without one: the chat and the person) and the time.
-    """
-    message = _part(update, "message")
-    told = (
-        _word(_part(update, "callback"), "callback_id")
-        or _word(_part(message, "body"), "mid")
-        or _word(update, "message_id")
-        or _who_and_where(update, message)
-    )
-    content = "\n".join((update["update_type"], told, _word(update, "timestamp")))
-    return hashlib.sha256(content.encode("utf-8", "backslashreplace")).hexdigest()
-
-
-def _who_and_where(update: Mapping[str, Any], message: Mapping[str, Any]) -> str:
-    chat = _word(update, "chat_id") or _word(_part(message, "recipient"), "chat_id")
-    person = (
-        _word(update, "user_id")
-        or _word(_part(update, "user"), "user_id")
-        or _word(_part(message, "sender"), "user_id")
-    )
-    return "\n".join((chat, person, _word(_part(_part(message, "link"), "message"), "mid")))
-
-
-def _part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _word(value: Mapping[str, Any], name: str) -> str:
-    found = value.get(name)
-    return str(found) if isinstance(found, str | int) else ""
+    async def poll(self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, cursor: str) -> Polled:
+        """See Platform. Reconciles comments: webhooks bring them first, where MAX sends any."""
+        return await max_comments.poll_comments(client, api_url, credentials, cursor, utc_now())
