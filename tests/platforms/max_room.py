@@ -1,8 +1,10 @@
 """A MAX of our own for tests: the invented channel, its bot, two citizens."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from traceback import format_exception
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from app.platforms.base import Credentials, FailureKind, OutgoingMessage, SendFailed
 from app.platforms.incoming import Kind
 from app.platforms.max_messenger import MaxMessenger
+from app.sandbox.max_stand_in import MaxStandIn
 
 CHANNEL, BOT = "-70801090403050", "600000001"
 CITIZEN, NEIGHBOUR = "500000001", "500000002"
@@ -79,3 +82,57 @@ async def failure(
         await max_messenger.send(client, MAX_URL, credentials, message)
     assert not credentials.access_token or credentials.access_token not in "".join(format_exception(refusal.value))
     return refusal.value
+
+
+@dataclass
+class Room:
+    """The stand-in with the channel, its bot, two citizens, a post and an open dialog; who receives its webhooks."""
+
+    stand_in: MaxStandIn
+    receiver: Receiver
+    client: httpx.AsyncClient
+    post: str
+    clock: "Clock"
+
+    async def types(self) -> list[str]:
+        """What the webhook was told of by now."""
+        await self.stand_in.settle()
+        return self.receiver.types
+
+
+@dataclass
+class Clock:
+    """A time that passes when told to."""
+
+    at: datetime = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def seconds(self) -> float:
+        return self.at.timestamp()
+
+    def pass_by(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@asynccontextmanager
+async def max_room(*, is_started: bool = True) -> AsyncIterator[Room]:
+    """A room whose webhooks are repeated twice, at once."""
+    receiver, clock = Receiver(), Clock()
+    async with answering(receiver.handle) as webhook_client:
+        stand_in = MaxStandIn(
+            client=webhook_client, now=clock.now, monotonic=clock.seconds, retry_delays_seconds=(0.0, 0.0)
+        )
+        stand_in.add_page(
+            CHANNEL, "Администрация Примерска", access_token=TOKEN, username="primersk", callback_url=CALLBACK_URL,
+            secret=SECRET,
+        )  # fmt: skip
+        stand_in.add_user(CITIZEN, "Анна", "Примерова")
+        stand_in.add_user(NEIGHBOUR, "Пётр")
+        post = stand_in.add_post(CHANNEL, "График отключения горячей воды").mid
+        if is_started:
+            stand_in.message(CHANNEL, CITIZEN, "Нет воды")
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(stand_in.app), base_url=MAX_URL) as client:
+            yield Room(stand_in, receiver, client, post, clock)
+        await stand_in.aclose()
