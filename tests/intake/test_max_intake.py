@@ -88,6 +88,7 @@ async def test_a_comment_becomes_an_appeal_with_author_text_thread_page_and_post
 async def test_a_private_message_becomes_an_appeal_with_its_files(wired: Wired) -> None:
     photo = {"type": "image", "payload": {"url": "https://i.example.test/i?r=luk", "photo_id": 7, "token": "t"}}
     wired.stand_in.message(CHANNEL, CITIZEN, HEATING, extra={"attachments": [photo]})
+    await wired.drain()
     wired.stand_in.message(CHANNEL, CITIZEN, "Улица Садовая, 12")
     await wired.drain()
     appeal, (message, _) = await only(wired.resources, Appeal), await rows(wired.resources, Message)

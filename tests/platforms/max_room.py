@@ -74,6 +74,20 @@ def answering(handler: Callable[[httpx.Request], httpx.Response]) -> httpx.Async
     return httpx.AsyncClient(transport=httpx.MockTransport(handler))
 
 
+def always(status: int, content: Any, **headers: str) -> httpx.AsyncClient:
+    """A MAX that answers everything so."""
+    if isinstance(content, str):
+        return answering(lambda request: httpx.Response(status, text=content, headers=headers))
+    return answering(lambda request: httpx.Response(status, json=content, headers=headers))
+
+
+def breaking(error: Exception) -> httpx.AsyncClient:
+    def handle(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return answering(handle)
+
+
 async def failure(
     client: httpx.AsyncClient, message: OutgoingMessage, credentials: Credentials = CREDENTIALS
 ) -> SendFailed:
@@ -136,3 +150,12 @@ async def max_room(*, is_started: bool = True) -> AsyncIterator[Room]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(stand_in.app), base_url=MAX_URL) as client:
             yield Room(stand_in, receiver, client, post, clock)
         await stand_in.aclose()
+
+
+async def control(room: Room, path: str, **body: Any) -> tuple[int, Any]:
+    answer = await room.client.post(f"/stand-in/{path}", json=body)
+    return answer.status_code, answer.json()
+
+
+async def see(room: Room, path: str, **params: str) -> Any:
+    return (await room.client.get(f"/stand-in/{path}", params=params)).json()
