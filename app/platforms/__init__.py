@@ -2,11 +2,13 @@
 
 from app.platforms.base import Platform
 from app.platforms.max_messenger import MaxMessenger
+from app.platforms.telegram import Telegram
 from app.platforms.vk import VK
 
 PLATFORMS: dict[str, Platform] = {
     "vk": VK(),
     "max": MaxMessenger(),
+    "telegram": Telegram(),
 }
 
 

@@ -194,6 +194,13 @@ class Platform(ABC):
         Raises WebhookRejected: 400 broken JSON or envelope, 403 wrong secret or another page's id.
         """
 
+    def prove(self, credentials: Credentials, body: bytes) -> tuple[dict[str, str], bytes]:
+        """Headers and body of a sample, as the platform would deliver it to this page. For replaying.
+
+        Raises ValueError when the body is no delivery of this platform.
+        """
+        return {}, body
+
     @abstractmethod
     def parse(self, page: PageIdentity, body: bytes) -> tuple[Parsed, ...]:
         """Read an authenticated delivery; pure. Raises PayloadNotUnderstood and nothing else."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,14 @@ class VK(Platform):
         if not credentials.secret or not _is_same(envelope.secret, credentials.secret):
             raise WebhookRejected(403, "неверный секрет")
         return Delivery(storable(envelope.type)[:TYPE_LIMIT], _delivery_key(envelope), ACKNOWLEDGEMENT)
+
+    def prove(self, credentials: Credentials, body: bytes) -> tuple[dict[str, str], bytes]:
+        """See Platform. VK names the community and its secret in the body."""
+        event = json.loads(body)
+        if not isinstance(event, dict) or "type" not in event:
+            raise ValueError("нет типа события")
+        own = {"group_id": int(credentials.external_id), "secret": credentials.secret}
+        return {}, json.dumps({**event, **own}).encode()
 
     def parse(self, page: PageIdentity, body: bytes) -> tuple[Parsed, ...]:
         """See Platform. VK tells one event a delivery."""

@@ -84,7 +84,7 @@ async def _publish(stage: Stage, settings: Settings) -> None:
 
 async def _add_page(session: AsyncSession, resources: Resources, page: CityPage, now: datetime) -> PublicPage:
     credentials = Credentials(
-        external_id=str(page.id),
+        external_id=page.id,
         secret=secrets.token_urlsafe(SECRET_BYTES),
         confirmation=secrets.token_hex(4),
         access_token=secrets.token_urlsafe(SECRET_BYTES),
@@ -124,7 +124,7 @@ def _found_in_stand_in(stage: Stage, city: City, webhooks: Mapping[str, str]) ->
     for key, page in stage.pages.items():
         _add_community(stage.stand_in, page.city_page.name, page.credentials, webhooks[key])
         for number, text in enumerate(page.city_page.posts, start=1):
-            post_ids[key, number] = stage.stand_in.add_post(page.city_page.id, text).id
+            post_ids[key, number] = stage.stand_in.add_post(page.city_page.number, text).id
     for number, citizen in enumerate(city.citizen):
         first, _, last = citizen.name.partition(" ")
         stage.stand_in.add_user(FIRST_CITIZEN_ID + number, first, last)
