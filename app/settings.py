@@ -1,5 +1,6 @@
 """Every environment variable, typed, with its meaning. `.env.example` lists them; a test keeps both equal."""
 
+import ssl
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,18 @@ def _known_zone(name: str) -> str:
     except (ValueError, OSError, LookupError) as error:
         raise ValueError(f"часового пояса «{name}» нет") from error
     return name
+
+
+def _holding_certificates(file: Path | None) -> Path | None:
+    if file is None:
+        return None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except ssl.SSLError as error:
+        raise ValueError(f"в файле {file} нет сертификатов PEM") from error
+    except OSError as error:
+        raise ValueError(f"файл сертификатов {file} не читается: {error.strerror}") from error
+    return file
 
 
 class Settings(BaseSettings):
@@ -48,6 +61,10 @@ class Settings(BaseSettings):
     vk_api_url: str = Field("https://api.vk.ru", description="Адрес API ВКонтакте")
     ok_api_url: str = Field("https://api.ok.ru", description="Адрес API Одноклассников")
     max_api_url: str = Field("https://platform-api2.max.ru", description="Адрес API MAX")
+    max_ca_file: Annotated[Path | None, AfterValidator(_holding_certificates)] = Field(
+        None,
+        description="Файл PEM с корневым сертификатом, выдавшим сертификат MAX (Минцифры); пусто: только системные",
+    )
     telegram_api_url: str = Field("https://api.telegram.org", description="Адрес API Telegram")
     viber_api_url: str = Field("https://chatapi.viber.com", description="Адрес API Viber")
 

@@ -1,12 +1,14 @@
 """The registry of platforms: one line each."""
 
 from app.platforms.base import Platform
+from app.platforms.max_messenger import MaxMessenger
 from app.platforms.telegram import Telegram
 from app.platforms.viber import Viber
 from app.platforms.vk import VK
 
 PLATFORMS: dict[str, Platform] = {
     "vk": VK(),
+    "max": MaxMessenger(),
     "telegram": Telegram(),
     "viber": Viber(),
 }
