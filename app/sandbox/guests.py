@@ -117,12 +117,11 @@ class Guests:
 
 def _more(platform: str, credentials: Credentials, webhook_url: str) -> dict[str, str]:
     """What the stand-in of this network must know besides."""
-    if platform == "viber":
-        return {"webhook": webhook_url}
     names = {
         "telegram": ("secret", "discussion_id"),
         "max": ("secret",),
         "ok": ("user_token", "app_key", "app_secret"),
+        "viber": (),
     }
     return {"callback_url": webhook_url, **{name: getattr(credentials, name) for name in names[platform]}}
 

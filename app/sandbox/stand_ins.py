@@ -8,7 +8,9 @@ from typing import Protocol
 import httpx
 from starlette.applications import Starlette
 
+from app.sandbox.max_stand_in import MaxStandIn
 from app.sandbox.telegram_stand_in import TelegramStandIn
+from app.sandbox.viber_stand_in import ViberStandIn
 from app.sandbox.vk_stand_in import VkStandIn
 
 
@@ -39,6 +41,8 @@ class MakesStandIn(Protocol):
 
 STAND_INS: dict[str, MakesStandIn] = {
     "vk": VkStandIn,
+    "max": MaxStandIn,
     "telegram": TelegramStandIn,
+    "viber": ViberStandIn,
 }
 OTHERS = [code for code in STAND_INS if code != "vk"]  # those that share one set of controls
