@@ -204,5 +204,5 @@ def test_a_sample_is_replayed_with_the_secret_of_the_page() -> None:
     headers, proved = max_messenger.prove(CREDENTIALS, body)
     assert max_messenger.authenticate(CREDENTIALS, headers, proved).event_type == "comment_created"
     for nothing in (b"[]", b"no JSON", b"{}"):
-        with pytest.raises(ValueError, match="JSON|события"):
+        with pytest.raises(ValueError, match=r"JSON|события"):
             max_messenger.prove(CREDENTIALS, nothing)
