@@ -51,6 +51,14 @@ class MaxMessenger(Platform):
         update = read_update(body)
         return Delivery(storable(update["update_type"])[:TYPE_LIMIT], delivery_key(update), ACKNOWLEDGEMENT)
 
+    def prove(self, credentials: Credentials, body: bytes) -> tuple[dict[str, str], bytes]:
+        """See Platform."""
+        try:
+            read_update(body)
+        except WebhookRejected as rejection:
+            raise ValueError(rejection.reason) from rejection
+        return {SECRET_HEADER: credentials.secret}, body
+
     def parse(self, page: PageIdentity, body: bytes) -> tuple[Parsed, ...]:
         """See Platform. MAX tells one update a delivery."""
         return (parse_update(page, body),)

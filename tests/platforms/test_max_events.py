@@ -197,3 +197,12 @@ def test_what_is_no_update_is_refused(body: bytes) -> None:
     with pytest.raises(WebhookRejected) as refusal:
         max_messenger.authenticate(CREDENTIALS, {SECRET_HEADER: SECRET}, body)
     assert refusal.value.status == 400
+
+
+def test_a_sample_is_replayed_with_the_secret_of_the_page() -> None:
+    body = (FIXTURES / "comment_created.json").read_bytes()
+    headers, proved = max_messenger.prove(CREDENTIALS, body)
+    assert max_messenger.authenticate(CREDENTIALS, headers, proved).event_type == "comment_created"
+    for nothing in (b"[]", b"no JSON", b"{}"):
+        with pytest.raises(ValueError, match=r"JSON|события"):
+            max_messenger.prove(CREDENTIALS, nothing)
