@@ -2,6 +2,7 @@
 
 import ssl
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -28,6 +29,22 @@ def _holding_certificates(file: Path | None) -> Path | None:
     except OSError as error:
         raise ValueError(f"файл сертификатов {file} не читается: {error.strerror}") from error
     return file
+
+
+Network = IPv4Network | IPv6Network
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Comma-separated networks in CIDR notation; a single address is a network of one. Raises ValueError."""
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
+def _known_networks(text: str) -> str:
+    try:
+        networks(text)
+    except ValueError as error:
+        raise ValueError(f"нужны сети через запятую, например 10.0.0.0/8: {error}") from error
+    return text
 
 
 class Settings(BaseSettings):
@@ -67,6 +84,14 @@ class Settings(BaseSettings):
     )
     telegram_api_url: str = Field("https://api.telegram.org", description="Адрес API Telegram")
     viber_api_url: str = Field("https://chatapi.viber.com", description="Адрес API Viber")
+    ok_source_networks: Annotated[str, AfterValidator(_known_networks)] = Field(
+        "",
+        description="Сети, из которых принимать вебхуки Одноклассников; пусто: из любых. "
+        "Документированы 217.20.145.192/28,217.20.151.160/28,217.20.153.48/28",
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_known_networks)] = Field(
+        "", description="Сети своих прокси через запятую: только им верим, от кого запрос (X-Forwarded-For)"
+    )
 
     @property
     def base_url(self) -> str:
@@ -83,6 +108,10 @@ class Settings(BaseSettings):
             "viber": self.viber_api_url,
         }
         return urls[platform].rstrip("/")
+
+    def source_networks(self, platform: str) -> tuple[Network, ...]:
+        """Networks that alone may deliver webhooks of a platform; none: whoever knows the address may."""
+        return networks(self.ok_source_networks) if platform == "ok" else ()
 
 
 @lru_cache

@@ -2,6 +2,7 @@
 
 from app.platforms.base import Platform
 from app.platforms.max_messenger import MaxMessenger
+from app.platforms.ok import Odnoklassniki
 from app.platforms.telegram import Telegram
 from app.platforms.viber import Viber
 from app.platforms.vk import VK
@@ -11,6 +12,7 @@ PLATFORMS: dict[str, Platform] = {
     "max": MaxMessenger(),
     "telegram": Telegram(),
     "viber": Viber(),
+    "ok": Odnoklassniki(),
 }
 
 

@@ -9,6 +9,7 @@ import httpx
 from starlette.applications import Starlette
 
 from app.sandbox.max_stand_in import MaxStandIn
+from app.sandbox.ok_stand_in import OkStandIn
 from app.sandbox.telegram_stand_in import TelegramStandIn
 from app.sandbox.viber_stand_in import ViberStandIn
 from app.sandbox.vk_stand_in import VkStandIn
@@ -41,6 +42,7 @@ class MakesStandIn(Protocol):
 
 STAND_INS: dict[str, MakesStandIn] = {
     "vk": VkStandIn,
+    "ok": OkStandIn,
     "max": MaxStandIn,
     "telegram": TelegramStandIn,
     "viber": ViberStandIn,
