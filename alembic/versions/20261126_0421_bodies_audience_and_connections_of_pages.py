@@ -49,12 +49,13 @@ def upgrade() -> None:
     op.add_column('public_page', sa.Column('failed_checks', sa.Integer(), nullable=False, server_default='0'))
     op.alter_column('public_page', 'failed_checks', server_default=None)
     op.add_column('public_page', sa.Column('check_failure', sqlmodel.sql.sqltypes.AutoString(), nullable=True))
-    op.add_column('public_page', sa.Column('search_text', sa.Text(), sa.Computed("lower(name || ' ' || external_id || ' ' || coalesce(address, ''))", persisted=True), nullable=True))
+    op.add_column('public_page', sa.Column('search_text', sa.Text(), sa.Computed('lower(name)', persisted=True), nullable=True))
     op.alter_column('public_page', 'credentials',
                existing_type=sa.LargeBinary(),
                nullable=True)
     op.create_index(op.f('ix_public_page_body_id'), 'public_page', ['body_id'], unique=False)
-    op.create_index('ix_public_page_name', 'public_page', [sa.literal_column('lower(name)'), 'id'], unique=False)
+    op.create_index('ix_public_page_address', 'public_page', ['platform', 'address'], unique=False, postgresql_where=sa.text('address IS NOT NULL'))
+    op.create_index('ix_public_page_name', 'public_page', ['search_text', 'id'], unique=False)
     op.create_index(op.f('ix_public_page_parent_body_id'), 'public_page', ['parent_body_id'], unique=False)
     op.create_index('ix_public_page_problem', 'public_page', ['id'], unique=False, postgresql_where=sa.text('connection_problem IS NOT NULL'))
     op.create_index('ix_public_page_search', 'public_page', ['search_text'], unique=False, postgresql_using='gin', postgresql_ops={'search_text': 'gin_trgm_ops'})
@@ -72,6 +73,7 @@ def downgrade() -> None:
     op.drop_index('ix_public_page_search', table_name='public_page', postgresql_using='gin', postgresql_ops={'search_text': 'gin_trgm_ops'})
     op.drop_index('ix_public_page_problem', table_name='public_page', postgresql_where=sa.text('connection_problem IS NOT NULL'))
     op.drop_index(op.f('ix_public_page_parent_body_id'), table_name='public_page')
+    op.drop_index('ix_public_page_address', table_name='public_page', postgresql_where=sa.text('address IS NOT NULL'))
     op.drop_index('ix_public_page_name', table_name='public_page')
     op.drop_index(op.f('ix_public_page_body_id'), table_name='public_page')
     op.execute("UPDATE public_page SET credentials = '' WHERE credentials IS NULL")

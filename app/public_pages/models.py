@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-
 from typing import Any
 
 from sqlalchemy import DDL, Column, Computed, Index, LargeBinary, Text, UniqueConstraint, event, text
@@ -11,7 +10,6 @@ from sqlmodel import Field, SQLModel
 from app.db import utc_field
 from app.platforms.incoming import PageIdentity
 
-_SEARCHED = "lower(name || ' ' || external_id || ' ' || coalesce(address, ''))"
 NUMBERLESS = "@"  # begins the external id of a page of which only the name in its address is known
 
 
@@ -66,11 +64,12 @@ class PublicPage(SQLModel, table=True):
     __tablename__ = "public_page"
     __mapper_args__ = {"exclude_properties": ["search_text"]}
     __table_args__ = (
-        Column("search_text", Text, Computed(_SEARCHED, persisted=True)),
+        Column("search_text", Text, Computed("lower(name)", persisted=True)),
         UniqueConstraint("platform", "external_id"),
-        Index("ix_public_page_name", text("lower(name)"), "id"),
+        Index("ix_public_page_name", "search_text", "id"),
         Index("ix_public_page_search", "search_text", postgresql_using="gin",
               postgresql_ops={"search_text": "gin_trgm_ops"}),
+        Index("ix_public_page_address", "platform", "address", postgresql_where=text("address IS NOT NULL")),
         Index("ix_public_page_problem", "id", postgresql_where=text("connection_problem IS NOT NULL")),
         Index("ix_public_page_watch", "platform", "next_check_at",
               postgresql_where=text("is_active AND credentials IS NOT NULL")),
@@ -130,4 +129,5 @@ page_columns: Any = PublicPage.__table__.c  # type: ignore[attr-defined]
 body_columns: Any = OfficialBody.__table__.c  # type: ignore[attr-defined]
 
 # The operator class of the search indexes comes with PostgreSQL itself, but has to be asked for once a database.
-event.listen(SQLModel.metadata, "before_create", DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+_TRIGRAMS = DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm")  # type: ignore[no-untyped-call]
+event.listen(SQLModel.metadata, "before_create", _TRIGRAMS)
