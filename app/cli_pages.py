@@ -1,7 +1,8 @@
 """`appeals pages …`: commands over the whole registry."""
 
+import asyncio
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -10,17 +11,24 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from app.audit.service import audit
+from app.errors import NotFound
 from app.formats import number
+from app.platforms import UnknownPlatform
+from app.public_pages.connection import CannotConnect, connect_page, pages_to_connect
 from app.public_pages.importing import ImportCounts, import_pages
+from app.public_pages.rotation import RotationCounts, rotate_keys
 from app.public_pages.rows import Remark
 from app.public_pages.sheets import open_sheet
 from app.resources import Resources
-from app.terminal import COMMAND_LINE, console, run
+from app.settings import get_settings
+from app.terminal import COMMAND_LINE, console, fail, run
 from app.time import utc_now
+from app.vault import CannotDecrypt
 
 pages_app = typer.Typer(no_args_is_help=True, help="Официальные страницы.")
 
 MOST_SHOWN = 10
+PAGES_AT_ONCE = 8
 STARTS_A_FORMULA = ("=", "+", "-", "@")
 
 
@@ -88,3 +96,79 @@ def pages_import(
         f"Добавлено: {counts.added}, изменено: {counts.changed}, без изменений: {counts.unchanged},"
         f" с ошибками: {counts.bad}, с замечаниями: {counts.notes}, новых органов: {counts.bodies}"
     )
+
+
+@pages_app.command("connect")
+def pages_connect(
+    platform: Annotated[str, typer.Option(help="Площадка; с --all только её страницы")] = "",
+    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Все включённые страницы с ключами доступа")] = False,
+) -> None:
+    """Подключить вебхук страницы на площадке и получить её строку подтверждения."""
+    if everything == bool(external_id):
+        fail("Назовите одну страницу (--platform и --external-id) или все (--all)")
+
+    async def work(resources: Resources) -> tuple[int, list[str]]:
+        async with resources.database.transaction() as session:
+            pages = await pages_to_connect(session, platform, external_id)
+        if external_id and len(pages) != 1:
+            raise NotFound(f"Страница {platform} {external_id} не заведена".replace("  ", " "))
+        with progress("Подключаю") as show:
+            return len(pages), await _connect_all(resources, pages, show)
+
+    count, problems = run(work)
+    for problem in problems:
+        console.print(problem, style="red", markup=False, highlight=False)
+    console.print(f"Подключено страниц: {count - len(problems)} из {count}")
+    if problems:
+        raise typer.Exit(1)
+
+
+async def _connect_all(
+    resources: Resources, pages: Sequence[tuple[int, str]], on_share: Callable[[float], None]
+) -> list[str]:
+    """Connect these pages, some at a time; a sentence for each that could not be."""
+    gate, done, problems = asyncio.Semaphore(PAGES_AT_ONCE), 0, list[str]()
+
+    async def connect(page_id: int, name: str) -> None:
+        nonlocal done
+        async with gate:
+            try:
+                problem = await connect_page(resources, page_id)
+            except (CannotConnect, CannotDecrypt, UnknownPlatform) as error:
+                problem = str(error)
+        if problem:
+            problems.append(f"{name}: {problem}")
+        done += 1
+        on_share(done / len(pages))
+
+    await asyncio.gather(*(connect(page_id, name) for page_id, name in pages))
+    async with resources.database.transaction() as session:
+        audit(session, COMMAND_LINE.label, "pages_connected", utc_now(), tried=len(pages), failed=len(problems))
+    return problems
+
+
+@pages_app.command("rotate-keys")
+def pages_rotate_keys() -> None:
+    """Запечатать ключи доступа всех страниц новым ключом. Прежние перечислите в APPEALS_OLD_SECRET_KEYS."""
+
+    async def work(resources: Resources) -> RotationCounts:
+        with progress("Запечатываю") as show:
+            counts = await rotate_keys(resources, show)
+        async with resources.database.transaction() as session:
+            audit(session, COMMAND_LINE.label, "keys_rotated", utc_now(), sealed=counts.sealed,
+                  unreadable=len(counts.unreadable))  # fmt: skip
+        return counts
+
+    counts = run(work)
+    console.print(f"Запечатано заново страниц: {counts.sealed}")
+    if counts.old_deliveries:
+        days = get_settings().payload_retention_days
+        console.print(
+            f"Исходников доставок под прежними ключами: {counts.old_deliveries}. Они удалятся сами за {days} дн.,"
+            " до тех пор не убирайте прежние ключи."
+        )
+    for name in counts.unreadable:
+        console.print(f"Ни один ключ не открывает: {name}", style="red", markup=False, highlight=False)
+    if counts.unreadable:
+        raise typer.Exit(1)

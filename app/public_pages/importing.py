@@ -1,5 +1,6 @@
 """A table of pages becomes the registry: streamed, in batches, and the same table twice changes nothing."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,8 +58,14 @@ async def import_pages(
     on_date = now.astimezone(ZoneInfo(resources.settings.time_zone)).date()
     store = PageStore(resources.vault, known.departments, on_date, now, is_dry_run=is_dry_run)
     rows = _good_rows(sheet, columns, known, counts, on_remark)
-    while batch := list(islice(rows, ROWS_AT_ONCE)):
-        await _take(resources.database, directory, store, batch, counts)
+
+    def read_some() -> list[PageRow]:
+        return list(islice(rows, ROWS_AT_ONCE))
+
+    batch = read_some()
+    while batch:  # the next rows are read while PostgreSQL takes these
+        taken = _take(resources.database, directory, store, batch, counts)
+        batch, _ = await asyncio.gather(asyncio.to_thread(read_some), taken)
         on_share(sheet.share())
     await _settle(resources.database, directory, store, counts, on_remark)
     if not is_dry_run:
