@@ -31,6 +31,7 @@ class Job(StrEnum):
     FETCH_AUTHORS = "fetch_authors"
     FETCH_TEXTS = "fetch_texts"
     POLL_PAGES = "poll_pages"
+    WATCH_CONNECTIONS = "watch_connections"
 
 
 def enqueue(session: AsyncSession, job: Job) -> None:

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         SecretStr(""), description="32 байта base64: ключ шифрования; пусто: файл secret.key в папке данных"
     )
+    old_secret_keys: SecretStr = Field(
+        SecretStr(""), description="Прежние ключи шифрования через запятую, base64: ими только открывают"
+    )
     is_demo: bool = Field(False, description="Демонстрация: песочница и ненастоящий сервер платформы")
     is_cookie_secure: bool = Field(False, description="Отдавать cookie только по HTTPS; включите за TLS-прокси")
     rules_dir: Path | None = Field(None, description="Папка таблиц компетенции; пусто: таблицы из поставки")

@@ -25,6 +25,7 @@ from app.intake.cropped import fetch_texts
 from app.intake.polling import poll_pages
 from app.intake.service import drain_batch, forget_payloads
 from app.jobs import Job, dump, load, redis_settings
+from app.public_pages.watch import watch_connections
 from app.reference import require_reference_data
 from app.resources import Resources, open_resources
 from app.settings import Settings
@@ -93,6 +94,11 @@ async def ask_pages(resources: Resources) -> int:
     return await poll_pages(resources, utc_now())
 
 
+async def watch(resources: Resources) -> int:
+    """Check the connections that are due."""
+    return await watch_connections(resources, utc_now())
+
+
 async def sweep(resources: Resources) -> int:
     """Mark the clocks that have run out."""
     return await mark_breaches(resources, utc_now())
@@ -115,6 +121,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
         Job.FETCH_AUTHORS: Solo(name_authors),
         Job.FETCH_TEXTS: Solo(complete_texts),
         Job.POLL_PAGES: Solo(ask_pages),
+        Job.WATCH_CONNECTIONS: Solo(watch),
     }
     return Worker(
         functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
@@ -126,6 +133,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
             cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
             cron(_named(jobs[Job.FETCH_TEXTS]), name="cron_texts", second={55}),
             cron(_named(jobs[Job.POLL_PAGES]), name="cron_polls", second=EVERY_SECONDS, run_at_startup=True),
+            cron(_named(jobs[Job.WATCH_CONNECTIONS]), name="cron_watch", second={50}),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
         ],
         redis_settings=redis_settings(resources.settings.redis_url),
