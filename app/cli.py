@@ -206,7 +206,7 @@ def pages_add(
     platform: Annotated[str, typer.Option()],
     external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
     name: Annotated[str, typer.Option()],
-    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")],
+    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука; для open311 его api_key, для web не нужен")] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
     access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора: ответы под фото, видео, товарами")] = "",
@@ -214,7 +214,7 @@ def pages_add(
     sphere: Annotated[str, typer.Option()] = "",
     audience: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Завести страницу. Последняя строка вывода: путь вебхука."""
+    """Завести страницу. Последняя строка вывода: путь вебхука, формы или интерфейса."""
     credentials = Credentials(external_id, secret, confirmation, access_token, user_token)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
@@ -225,7 +225,7 @@ def pages_add(
         return public_pages.webhook_path(page)
 
     path = change(work)
-    console.print(f"Страница «{name}» заведена. Адрес вебхука: {get_settings().base_url}{path}")
+    console.print(f"Страница «{name}» заведена. Адрес для приёма: {get_settings().base_url}{path}")
     typer.echo(path)
 
 

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     def api_url(self, platform: str) -> str:
-        """Base address of a platform's API."""
+        """Base address of a platform's API; where we are the platform, our own."""
         urls = {
             "vk": self.vk_api_url,
             "ok": self.ok_api_url,
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
             "telegram": self.telegram_api_url,
             "viber": self.viber_api_url,
         }
-        return urls[platform].rstrip("/")
+        return urls.get(platform, self.base_url).rstrip("/")
 
 
 @lru_cache

@@ -15,6 +15,7 @@ from app.vault import CannotDecrypt
 log = structlog.get_logger()
 APPEALS_AT_ONCE = 500
 LONGEST_NAME = 200
+TELLING = [code for code, platform in PLATFORMS.items() if platform.tells_names]
 
 
 async def fetch_authors(resources: Resources) -> int:
@@ -39,11 +40,11 @@ async def _ask(resources: Resources, page: PublicPage, ids: list[str]) -> dict[s
 
 
 async def _nameless(resources: Resources) -> list[tuple[PublicPage, list[str]]]:
-    """Authors of the last appeals without a name, by page."""
+    """Authors of the last appeals without a name, by page; those whom no platform would name stand in nobody's way."""
     async with resources.database.transaction() as session:
         recent = (
             select(col(Appeal.page_id), col(Appeal.author_external_id))
-            .where(col(Appeal.author_name).is_(None))
+            .where(col(Appeal.author_name).is_(None), col(Appeal.platform).in_(TELLING))
             .order_by(col(Appeal.id).desc())
             .limit(APPEALS_AT_ONCE)
         )

@@ -1,10 +1,14 @@
 """The registry of platforms: one line each."""
 
 from app.platforms.base import Platform
+from app.platforms.open311 import Open311
 from app.platforms.vk import VK
+from app.platforms.web_form import WebForm
 
 PLATFORMS: dict[str, Platform] = {
     "vk": VK(),
+    "web": WebForm(),
+    "open311": Open311(),
 }
 
 

@@ -59,7 +59,7 @@ async def add_page(
     """Register a page. Raises Invalid (unknown platform, territory, empty secret), Conflict (known page)."""
     if platform not in PLATFORMS:
         raise Invalid(f"Неизвестная платформа «{platform}»: есть {', '.join(PLATFORMS)}")
-    if not credentials.secret:
+    if PLATFORMS[platform].needs_secret and not credentials.secret:
         raise Invalid("Пустой секрет: без него страница не примет ни одной доставки")
     if territory_code and await session.get(Territory, territory_code) is None:
         raise Invalid(f"Территории с ОКТМО {territory_code} нет в справочнике")
@@ -109,8 +109,8 @@ async def change_credentials(session: AsyncSession, vault: Vault, platform: str,
 
 
 def webhook_path(page: PublicPage) -> str:
-    """Where the platform delivers to."""
-    return f"/webhooks/{page.platform}/{page.key}"
+    """Where the platform delivers to, or people and applications send to."""
+    return PLATFORMS[page.platform].entrance.format(platform=page.platform, key=page.key)
 
 
 @dataclass(frozen=True, slots=True)
