@@ -17,6 +17,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _frame_ancestors(sites: str) -> str:
+    """A source list of Content Security Policy, which must not end its directive."""
+    if not sites.strip() or not sites.isascii() or any(sign in sites for sign in ";,\r\n"):
+        raise ValueError("сайты перечисляют через пробел, без запятых и точек с запятой")
+    return sites
+
+
 class Settings(BaseSettings):
     """Settings of one process, read from APPEALS_* variables and `.env`."""
 
@@ -42,6 +49,10 @@ class Settings(BaseSettings):
     policy: str = Field("social-default", description="Политика сроков для новых обращений")
     payload_retention_days: int = Field(30, ge=2, description="Сколько дней хранить исходники доставок")
     reopen_days: int = Field(7, ge=0, description="Сколько дней новое сообщение возвращает отвеченное обращение")
+    form_frame_ancestors: Annotated[str, AfterValidator(_frame_ancestors)] = Field(
+        "*", description="Сайты, которым можно встраивать форму, через пробел: https://primersk.example; * любым"
+    )
+    form_hourly_limit: int = Field(300, ge=1, description="Сколько обращений с одной формы принимать в час")
     database_pool_size: int = Field(10, ge=1, description="Соединений с базой на процесс")
     worker_max_jobs: int = Field(100, ge=1, description="Заданий одновременно в одном рабочем процессе")
     drain_batch_size: int = Field(256, ge=1, le=5000, description="Событий в одной транзакции разбора")
