@@ -1,6 +1,6 @@
 """Photos of a form: what they are is told by their content, and nothing but the picture is kept.
 
-Every photo is drawn anew as JPEG, which leaves out where and with what it was taken, and all else that a file can carry.
+Every photo is drawn anew as JPEG: where and with what it was taken is left out, and all else that a file can carry.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def redrawn(data: bytes, number: int = 1) -> bytes:
     """The picture alone, upright, at most LONGEST_SIDE wide and high, as JPEG. Raises PhotoRefused."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+            image.draft("RGB", _smaller(image.size))
             if image.width * image.height > MOST_PIXELS:
                 raise PhotoRefused(f"Фото {number}: слишком много точек, уменьшите его")
             picture = _on_white(ImageOps.exif_transpose(image))
@@ -57,6 +57,12 @@ def redrawn(data: bytes, number: int = 1) -> bytes:
     except NOT_A_PHOTO as error:
         raise PhotoRefused(f"Файл {number} не похож на фото: подойдут JPEG, PNG и WebP") from error
     return drawn.getvalue()
+
+
+def _smaller(size: tuple[int, int]) -> tuple[int, int]:
+    """The size with its longest side at LONGEST_SIDE."""
+    longest = max(*size, 1)
+    return max(1, size[0] * LONGEST_SIDE // longest), max(1, size[1] * LONGEST_SIDE // longest)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -189,6 +189,8 @@ class Platform(ABC):
     is_pushed: bool = True
     needs_secret: bool = True
     """Whether a page without a secret would take nothing."""
+    takes_talk: bool = True
+    """Whether people also just talk there, so that what the judge does not hold for an appeal is sorted apart."""
     tells_names: bool = False
     """Whether `author_names` is worth asking; others tell names in their events or not at all."""
 

@@ -68,6 +68,7 @@ class DirectPlatform(Platform):
 
     place: str
     is_pushed = False
+    takes_talk = False
     rate_limit_per_second = 1000.0
     text_limit = 10_000
     repeat = Repeat.HARMLESS
