@@ -19,6 +19,7 @@ from app.platforms.base import Credentials
 from app.public_pages.models import PublicPage
 from app.public_pages.service import add_page
 from app.resources import Resources
+from app.web import templating
 from tests.conftest import NOW
 
 TOKEN = re.compile(r'name="token" value="([\w-]+)"')
@@ -92,7 +93,7 @@ def citizen(
 ) -> Citizen:
     """A citizen in front of the form at NOW."""
     citizen = Citizen(client, resources, form_page)
-    for module in (pages, webhooks):
+    for module in (pages, webhooks, templating):
         monkeypatch.setattr(module, "utc_now", lambda: citizen.now)
     return citizen
 

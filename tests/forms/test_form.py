@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 
 import httpx
-import pytest
 from fastapi import FastAPI
 
 from app.accounts.actor import Actor
@@ -14,7 +13,6 @@ from app.forms.photos import FOLDER, file_path
 from app.intake.models import EventState, InboxEvent
 from app.resources import Resources
 from app.sla.models import Clock
-from tests.conftest import NOW
 from tests.forms.conftest import Citizen, photo
 from tests.office import ROAD, THANKS, do, only, rows
 from tests.signed_in import signed_in
@@ -114,12 +112,10 @@ async def test_a_closed_appeal_says_why(citizen: Citizen, resources: Resources, 
     assert "Повтор другого обращения" in shown
 
 
-async def test_a_past_due_time_is_not_hidden(
-    citizen: Citizen, resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_past_due_time_is_not_hidden(citizen: Citizen) -> None:
     receipt = await citizen.send(text=ROAD)
     await citizen.drain()
-    monkeypatch.setattr("app.web.templating.utc_now", lambda: NOW + timedelta(days=30))
+    citizen.now += timedelta(days=30)
     assert "срок прошёл" in await citizen.read(receipt)
 
 
