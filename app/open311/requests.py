@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, literal, select
+from sqlalchemy import ColumnElement, String, and_, cast, func, literal, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -20,6 +20,8 @@ from app.platforms.open311 import Open311
 
 MOST_ROWS = 1000
 _appeal = appeal_columns
+# Exactly the predicate of the partial index, and no parameter: only then does PostgreSQL use it.
+_IS_REQUEST = _appeal.platform == literal_column(f"'{Open311.code}'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ def _statement(page_id: int, asked: Asked) -> Any:
         )
         .join(Department, col(Department.id) == _appeal.department_id)
         .join(Message, is_opening)
-        .where(_appeal.page_id == page_id, *_conditions(asked))
-        .order_by(_appeal.id.desc())
+        .where(_appeal.page_id == page_id, _IS_REQUEST, *_conditions(asked))
+        .order_by(_appeal.received_at.desc(), _appeal.id.desc())
         .limit(MOST_ROWS)
     )  # fmt: skip
 

@@ -46,17 +46,24 @@ function prepareSending(form) {
 }
 
 function prepareLocating(form) {
-  const say = text => (form.querySelector('[data-located]').textContent = text)
+  const { latitude, longitude } = form.elements
+  const button = form.querySelector('[data-locate]')
+  const show = (text, point = ['', '']) => {
+    ;[latitude.value, longitude.value] = point
+    form.querySelector('[data-located]').textContent = text
+    button.lastChild.textContent = point[0] ? 'Убрать моё место' : 'Добавить моё место'
+  }
   form.querySelector('[data-place]').hidden = false
-  form.querySelector('[data-locate]').addEventListener('click', () => {
-    say('Определяем место…')
+  if (latitude.value) show('Место добавлено', [latitude.value, longitude.value])
+  button.addEventListener('click', () => {
+    if (latitude.value) {
+      show('Место убрано')
+      return
+    }
+    show('Определяем место…')
     navigator.geolocation.getCurrentPosition(
-      ({ coords }) => {
-        form.elements.latitude.value = coords.latitude.toFixed(6)
-        form.elements.longitude.value = coords.longitude.toFixed(6)
-        say('Место добавлено')
-      },
-      () => say('Место определить не удалось, напишите адрес'),
+      ({ coords }) => show('Место добавлено', [coords.latitude.toFixed(6), coords.longitude.toFixed(6)]),
+      () => show('Место определить не удалось, напишите адрес'),
       { enableHighAccuracy: true, timeout: LOCATE_MS }
     )
   })
