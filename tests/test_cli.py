@@ -109,6 +109,16 @@ def test_a_page_may_name_its_sphere_and_audience(machine: Machine) -> None:
     assert "s3cret" not in result.output
 
 
+def test_a_form_needs_no_secret_and_a_city_application_does(machine: Machine) -> None:
+    given = ["--external-id", "site-1", "--name", "Сайт Примерска"]
+    form = machine.made("pages", "add", "--platform", "web", *given)
+    assert "секрет" in machine.refused("pages", "add", "--platform", "open311", *given)
+    assert "секрет" in machine.refused("pages", "add", "--platform", "vk", *given)
+    interface = machine.made("pages", "add", "--platform", "open311", *given, "--secret", "s3cret")
+    first, second = machine.rows(PublicPage)
+    assert (form, interface) == (f"/forms/{first.key}", f"/open311/v2/{second.key}")
+
+
 def test_a_page_that_makes_no_sense_is_refused_in_words(machine: Machine) -> None:
     assert "99999999" in machine.refused(*PAGE, "--territory", "99999999")
     assert "myspace" in machine.refused(*PAGE[:2], "--platform", "myspace", *PAGE[4:])
