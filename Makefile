@@ -1,6 +1,6 @@
 # Everything a developer does, in one place. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install assets run test lint check bench migration lock clean
+.PHONY: help install assets run test lint check peers bench migration lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -40,6 +40,14 @@ lint: install ## ruff, mypy strict, layers, templates
 
 check: lint test ## what must be green before a change lands
 
+peers: .venv-peers/.installed ## compare our parsers with client libraries, in an environment of its own
+	.venv-peers/bin/python -m pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider -q tests/peers
+
+.venv-peers/.installed: requirements/peers.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/peers.txt
+	@touch $@
+
 bench: install assets ## measure speed; writes build/bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
@@ -49,6 +57,7 @@ migration: install ## a new migration: make migration NAME="what changes"
 lock: install ## pin the newest versions again
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/base.txt
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/base.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile requirements/peers.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/peers.txt
 
 clean: ## forget the environment and what was built; the data folder stays
-	rm -rf .venv build app/static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-peers build app/static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -26,6 +26,7 @@ from app.errors import AppError
 from app.installation import migrate_database, with_resources, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
+from app.platforms import UnknownPlatform
 from app.platforms.base import Credentials
 from app.public_pages import service as public_pages
 from app.resources import NotConfigured, Resources, require_servers
@@ -51,7 +52,7 @@ T = TypeVar("T")
 EXPECTED_ERRORS = (
     AppError, NotConfigured, NotPostgres, SchemaIsStale, SecretKeyMissing, CannotDecrypt, ArtifactRejected,
     RuleSetInvalid, UnknownCode, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
-    httpx.HTTPError, OSError,
+    httpx.HTTPError, OSError, UnknownPlatform,
 )  # fmt: skip
 
 
@@ -201,25 +202,35 @@ def _read_password() -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
+DiscussionId = Annotated[str, typer.Option(help="Telegram: номер группы обсуждений, связанной с каналом")]
+AppKey = Annotated[str, typer.Option(help="Одноклассники: открытый ключ приложения")]
+AppSecret = Annotated[str, typer.Option(help="Одноклассники: секретный ключ приложения")]
+
+
 @pages_app.command("add")
 def pages_add(
     platform: Annotated[str, typer.Option()],
-    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     name: Annotated[str, typer.Option()],
-    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука; для open311 его api_key, для web не нужен")] = "",
+    secret: Annotated[
+        str, typer.Option(help="Секретный ключ вебхука; Viber и форме не нужен, Open311 его api_key")
+    ] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
-    access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора: ответы под фото, видео, товарами")] = "",
+    discussion_id: DiscussionId = "",
+    app_key: AppKey = "",
+    app_secret: AppSecret = "",
     territory: Annotated[str, typer.Option(help="ОКТМО")] = "",
     sphere: Annotated[str, typer.Option()] = "",
     audience: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Завести страницу. Последняя строка вывода: путь вебхука, формы или интерфейса."""
-    credentials = Credentials(external_id, secret, confirmation, access_token, user_token)
+    keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
         page = await public_pages.add_page(
-            session, resources.vault, platform=platform, credentials=credentials, name=name,
+            session, resources.vault, platform=platform, credentials=keys, name=name,
             territory_code=territory or None, sphere=sphere or None, audience=audience or None, now=utc_now(),
         )  # fmt: skip
         return public_pages.webhook_path(page)
@@ -232,14 +243,17 @@ def pages_add(
 @pages_app.command("update")
 def pages_update(
     platform: Annotated[str, typer.Option()],
-    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
-    access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора")] = "",
+    discussion_id: DiscussionId = "",
+    app_key: AppKey = "",
+    app_secret: AppSecret = "",
 ) -> None:
     """Сменить ключи страницы: что не названо, остаётся. Остановленная отправка ответов возобновится."""
-    keys = Credentials(external_id, secret, confirmation, access_token, user_token)
+    keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
         page = await public_pages.change_credentials(session, resources.vault, platform, keys)
@@ -268,13 +282,14 @@ def events_retry(
 @app.command()
 def replay(
     fixture: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON доставки")],
-    page: Annotated[str, typer.Option(help="Номер сообщества; пусто: как в файле")] = "",
+    platform: Annotated[str, typer.Option(help="Площадка; пусто: как называется папка образца")] = "",
+    page: Annotated[str, typer.Option(help="Номер страницы; пусто: первая страница площадки")] = "",
 ) -> None:
-    """Доставить образец на заведённую страницу так, как это сделала бы платформа."""
+    """Доставить образец на заведённую страницу так, как это сделала бы площадка."""
     from app.intake.replay import deliver_fixture
 
     async def work(resources: Resources) -> str:
-        return await deliver_fixture(resources, fixture.read_bytes(), page)
+        return await deliver_fixture(resources, platform or fixture.parent.name, fixture.read_bytes(), page)
 
     console.print(run(work))
 

@@ -58,9 +58,23 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             settings=settings,
             database=db.Database(engine, queue),
             vault=vault.open_vault(settings),
-            http=await stack.enter_async_context(httpx.AsyncClient(timeout=PLATFORM_TIMEOUT_SECONDS, trust_env=False)),
+            http=await stack.enter_async_context(platforms_client(settings)),
             limiter=RateLimiter(),
             judge=Judge.load(settings.model_path),
             rule_set=routing_rules.load(settings.rules_dir or routing_rules.DEFAULT_DIRECTORY),
             live=Live(settings.database_url),
         )
+
+
+def platforms_client(settings: Settings) -> httpx.AsyncClient:
+    """The client for the platforms' APIs.
+
+    The certificate authority of `max_ca_file` is trusted beside the usual ones, and at MAX's host only. Raises OSError.
+    """
+    mounts: dict[str, httpx.AsyncHTTPTransport] = {}
+    if settings.max_ca_file is not None:
+        trust = httpx.create_ssl_context(trust_env=False)
+        trust.load_verify_locations(cafile=settings.max_ca_file)
+        host = f"https://{httpx.URL(settings.max_api_url).host}"
+        mounts[host] = httpx.AsyncHTTPTransport(verify=trust, trust_env=False)
+    return httpx.AsyncClient(timeout=PLATFORM_TIMEOUT_SECONDS, trust_env=False, mounts=mounts)

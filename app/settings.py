@@ -1,6 +1,8 @@
 """Every environment variable, typed, with its meaning. `.env.example` lists them; a test keeps both equal."""
 
+import ssl
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -22,6 +24,34 @@ def _frame_ancestors(sites: str) -> str:
     if not sites.strip() or not sites.isascii() or any(sign in sites for sign in ";,\r\n"):
         raise ValueError("сайты перечисляют через пробел, без запятых и точек с запятой")
     return sites
+
+
+def _holding_certificates(file: Path | None) -> Path | None:
+    if file is None:
+        return None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except ssl.SSLError as error:
+        raise ValueError(f"в файле {file} нет сертификатов PEM") from error
+    except OSError as error:
+        raise ValueError(f"файл сертификатов {file} не читается: {error.strerror}") from error
+    return file
+
+
+Network = IPv4Network | IPv6Network
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Comma-separated networks in CIDR notation; a single address is a network of one. Raises ValueError."""
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
+def _known_networks(text: str) -> str:
+    try:
+        networks(text)
+    except ValueError as error:
+        raise ValueError(f"нужны сети через запятую, например 10.0.0.0/8: {error}") from error
+    return text
 
 
 class Settings(BaseSettings):
@@ -59,8 +89,20 @@ class Settings(BaseSettings):
     vk_api_url: str = Field("https://api.vk.ru", description="Адрес API ВКонтакте")
     ok_api_url: str = Field("https://api.ok.ru", description="Адрес API Одноклассников")
     max_api_url: str = Field("https://platform-api2.max.ru", description="Адрес API MAX")
+    max_ca_file: Annotated[Path | None, AfterValidator(_holding_certificates)] = Field(
+        None,
+        description="Файл PEM с корневым сертификатом, выдавшим сертификат MAX (Минцифры); пусто: только системные",
+    )
     telegram_api_url: str = Field("https://api.telegram.org", description="Адрес API Telegram")
     viber_api_url: str = Field("https://chatapi.viber.com", description="Адрес API Viber")
+    ok_source_networks: Annotated[str, AfterValidator(_known_networks)] = Field(
+        "",
+        description="Сети, из которых принимать вебхуки Одноклассников; пусто: из любых. "
+        "Документированы 217.20.145.192/28,217.20.151.160/28,217.20.153.48/28",
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_known_networks)] = Field(
+        "", description="Сети своих прокси через запятую: только им верим, от кого запрос (X-Forwarded-For)"
+    )
 
     @property
     def base_url(self) -> str:
@@ -77,6 +119,10 @@ class Settings(BaseSettings):
             "viber": self.viber_api_url,
         }
         return urls.get(platform, self.base_url).rstrip("/")
+
+    def source_networks(self, platform: str) -> tuple[Network, ...]:
+        """Networks that alone may deliver webhooks of a platform; none: whoever knows the address may."""
+        return networks(self.ok_source_networks) if platform == "ok" else ()
 
 
 @lru_cache

@@ -22,6 +22,7 @@ from app.appeals.breaches import mark_breaches
 from app.appeals.delivery import deliver_batch
 from app.db import require_current_schema
 from app.intake.cropped import fetch_texts
+from app.intake.polling import poll_pages
 from app.intake.service import drain_batch, forget_payloads
 from app.jobs import Job, dump, load, redis_settings
 from app.reference import require_reference_data
@@ -87,6 +88,11 @@ async def complete_texts(resources: Resources) -> int:
     return 0
 
 
+async def ask_pages(resources: Resources) -> int:
+    """Ask one batch of pages for what their platforms do not push."""
+    return await poll_pages(resources, utc_now())
+
+
 async def sweep(resources: Resources) -> int:
     """Mark the clocks that have run out."""
     return await mark_breaches(resources, utc_now())
@@ -108,6 +114,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
         Job.DELIVER_ANSWERS: Solo(deliver, DELIVERIES_AT_ONCE),
         Job.FETCH_AUTHORS: Solo(name_authors),
         Job.FETCH_TEXTS: Solo(complete_texts),
+        Job.POLL_PAGES: Solo(ask_pages),
     }
     return Worker(
         functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
@@ -118,6 +125,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
             cron(_named(Solo(sweep)), name="cron_breaches", second={15, 45}, run_at_startup=True),
             cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
             cron(_named(jobs[Job.FETCH_TEXTS]), name="cron_texts", second={55}),
+            cron(_named(jobs[Job.POLL_PAGES]), name="cron_polls", second=EVERY_SECONDS, run_at_startup=True),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
         ],
         redis_settings=redis_settings(resources.settings.redis_url),

@@ -119,6 +119,16 @@ def test_a_form_needs_no_secret_and_a_city_application_does(machine: Machine) ->
     assert (form, interface) == (f"/forms/{first.key}", f"/open311/v2/{second.key}")
 
 
+def test_a_page_of_viber_has_a_token_and_no_secret(machine: Machine) -> None:
+    viber = ["pages", "add", "--platform", "viber", "--external-id", "pa:1", "--name", "Школа № 1"]
+    assert "ключ доступа" in machine.refused(*viber)
+    assert "секретный ключ" in machine.refused(*viber[:2], "--platform", "vk", *viber[4:], "--access-token", "t")
+    path = machine.made(*viber, "--access-token", "t0ken")
+    (page,) = machine.rows(PublicPage)
+    assert path == f"/webhooks/viber/{page.key}"
+    assert open_credentials(open_vault(get_settings()), page) == Credentials("pa:1", access_token="t0ken")
+
+
 def test_a_page_that_makes_no_sense_is_refused_in_words(machine: Machine) -> None:
     assert "99999999" in machine.refused(*PAGE, "--territory", "99999999")
     assert "myspace" in machine.refused(*PAGE[:2], "--platform", "myspace", *PAGE[4:])
@@ -236,12 +246,14 @@ def test_a_sample_is_delivered_to_its_page_over_http(machine: Machine, monkeypat
 
 def test_what_cannot_be_replayed_is_said(machine: Machine) -> None:
     (machine.folder / "broken.json").write_text("[1, 2]")
-    sample = machine.folder / "sample.json"
-    sample.write_text(json.dumps({"type": "wall_reply_new", "group_id": 200000001, "object": {}}))
-    assert "JSON" in machine.refused("replay", "broken.json", "--page", "200000001")
-    assert "JSON" in machine.refused("replay", str(sample), "--page", "школа")
+    (machine.folder / "garbage.json").write_text("не JSON")
+    sample = FIXTURES / "wall_reply_new.json"
     assert "не заведена" in machine.refused("replay", str(sample))
     machine.made(*PAGE)
+    for name in ("broken.json", "garbage.json"):
+        assert "нет доставки ВКонтакте" in machine.refused("replay", name, "--platform", "vk")
+    assert "не заведена" in machine.refused("replay", str(sample), "--page", "школа")
+    assert "Нет площадки" in machine.refused("replay", "broken.json")
     assert "запущен" in machine.refused("replay", str(sample))
     assert machine.enter("replay", "missing.json").exit_code == 2
 
@@ -330,7 +342,7 @@ def test_credentials_of_another_installation_are_one_sentence(machine: Machine) 
     sample.write_text(json.dumps({"type": "wall_reply_new", "group_id": 200000001, "object": {}}))
     with machine.engine.begin() as connection:
         connection.execute(update(PublicPage).where(col(PublicPage.id) == 1).values(credentials=b"x" * 40))
-    assert "другим ключом" in machine.refused("replay", str(sample))
+    assert "другим ключом" in machine.refused("replay", str(sample), "--platform", "vk")
 
 
 def test_keys_of_a_page_are_changed_one_by_one(machine: Machine) -> None:
@@ -341,6 +353,19 @@ def test_keys_of_a_page_are_changed_one_by_one(machine: Machine) -> None:
     assert open_credentials(open_vault(get_settings()), page) == Credentials("200000001", "s3cret", "n3w", "t0ken")
     assert "не заведена" in machine.refused(*update[:-1], "200000002", "--secret", "x")
     assert "изменить" in machine.refused(*update)
+
+
+def test_a_channel_names_its_group_and_an_application_its_keys(machine: Machine) -> None:
+    channel = ["--platform", "telegram", "--external-id", "-1001000000001"]
+    machine.made("pages", "add", *channel, "--name", "Канал", "--secret", "s3cret", "--discussion-id", "-1001000000002")
+    (page,) = machine.rows(PublicPage)
+    assert page.discussion_id == "-1001000000002"
+    machine.made("pages", "update", *channel, "--app-key", "K3Y", "--app-secret", "h1dden")
+    machine.made("pages", "update", *channel, "--discussion-id", "-1001000000012")
+    (page,) = machine.rows(PublicPage)
+    opened = open_credentials(open_vault(get_settings()), page)
+    assert (opened.secret, opened.app_key, opened.app_secret) == ("s3cret", "K3Y", "h1dden")
+    assert opened.discussion_id == "-1001000000012"
 
 
 def test_benchmarks_are_part_of_the_repository_only(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def test_links_begin_with_the_public_address() -> None:
 def test_every_platform_has_an_address_without_a_trailing_slash() -> None:
     settings = read(vk_api_url="http://127.0.0.1:9/")
     assert settings.api_url("vk") == "http://127.0.0.1:9"
-    for code in {*PLATFORMS, "ok", "max", "tg", "vb"}:
+    for code in {*PLATFORMS, "ok", "max", "telegram", "viber"}:
         assert settings.api_url(code).startswith("http")
 
 

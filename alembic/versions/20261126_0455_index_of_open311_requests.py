@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = 'c31b8f0d42e7'
-down_revision = '7a912e74a7d6'
+down_revision = 'bfc2e382cd41'
 branch_labels = None
 depends_on = None
 

@@ -75,6 +75,12 @@ class MessageItem(BaseModel):
     page_external_id: str = Field(examples=["200000001"])
     external_id: str = Field(description="Номер сообщения в соцсети", examples=["731"])
     key: str = Field(description="Ключ сообщения, единственный на странице", examples=["wall:731"])
+    chat_external_id: str | None = Field(
+        description="Переписка, если соцсеть её называет", examples=["chat:C3ecb9d02a600"]
+    )
+    thread_key: str | None = Field(
+        description="Ключ разговора одного автора в одном месте", examples=["message:100000001"]
+    )
     post_external_id: str | None = Field(description="Запись, фото или товар, под которым написано", examples=["55"])
     reply_to_external_id: str | None = Field(description="На какое сообщение это ответ")
     author_external_id: str | None = Field(description="Автор; пусто, если соцсеть его не назвала")

@@ -6,7 +6,7 @@ from sqlmodel import col
 
 from app.appeals.models import Appeal, Message
 from app.platforms import PLATFORMS
-from app.platforms.base import SendFailed
+from app.platforms.base import Limit, SendFailed
 from app.public_pages.models import PublicPage
 from app.public_pages.service import open_credentials
 from app.resources import Resources
@@ -15,7 +15,7 @@ from app.vault import CannotDecrypt
 log = structlog.get_logger()
 APPEALS_AT_ONCE = 500
 LONGEST_NAME = 200
-TELLING = [code for code, platform in PLATFORMS.items() if platform.tells_names]
+TELL_NAMES = [code for code, platform in PLATFORMS.items() if platform.tells_names]
 
 
 async def fetch_authors(resources: Resources) -> int:
@@ -35,7 +35,7 @@ async def fetch_authors(resources: Resources) -> int:
 async def _ask(resources: Resources, page: PublicPage, ids: list[str]) -> dict[str, str]:
     platform = PLATFORMS[page.platform]
     credentials = open_credentials(resources.vault, page)
-    await resources.limiter.wait(f"{page.platform}:{page.id}", platform.rate_limit_per_second)
+    await resources.limiter.wait(Limit(f"{page.platform}:{page.id}:", platform.rate_limit_per_second))
     return await platform.author_names(resources.http, resources.settings.api_url(page.platform), credentials, ids)
 
 
@@ -44,7 +44,7 @@ async def _nameless(resources: Resources) -> list[tuple[PublicPage, list[str]]]:
     async with resources.database.transaction() as session:
         recent = (
             select(col(Appeal.page_id), col(Appeal.author_external_id))
-            .where(col(Appeal.author_name).is_(None), col(Appeal.platform).in_(TELLING))
+            .where(col(Appeal.author_name).is_(None), col(Appeal.platform).in_(TELL_NAMES))
             .order_by(col(Appeal.id).desc())
             .limit(APPEALS_AT_ONCE)
         )

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.actor import Actor
 from app.accounts.models import User
-from app.appeals.models import Answer, Appeal, Draft, HistoryEntry, Message, appeal_columns
+from app.appeals.models import Answer, Appeal, Contact, Draft, HistoryEntry, Message, PagePost, appeal_columns
 from app.appeals.queries import visible_to
 from app.departments.models import Department, Territory
 from app.errors import NotFound
@@ -19,6 +19,7 @@ from app.sla.models import Clock
 MOST_MESSAGES = 200
 MOST_HISTORY = 300
 MOST_OTHERS = 5
+UNDER_POSTS = ("wall", "post")
 
 _message = Message.__table__.c  # type: ignore[attr-defined]
 _answer = Answer.__table__.c  # type: ignore[attr-defined]
@@ -27,6 +28,7 @@ _clock = Clock.__table__.c  # type: ignore[attr-defined]
 _page = PublicPage.__table__.c  # type: ignore[attr-defined]
 _department = Department.__table__.c  # type: ignore[attr-defined]
 _territory = Territory.__table__.c  # type: ignore[attr-defined]
+_post_columns = PagePost.__table__.c  # type: ignore[attr-defined]
 _user = User.__table__.c  # type: ignore[attr-defined]
 
 
@@ -45,6 +47,8 @@ class Card:
     history: Sequence[HistoryEntry]
     clocks: Sequence[Clock]
     others: Sequence[tuple[Appeal, str]]
+    post: PagePost | None
+    is_blocked: bool
     draft: str
 
 
@@ -64,6 +68,8 @@ async def read_card(session: AsyncSession, appeal_id: int, actor: Actor) -> Card
         history=await _all(session, _history_of(appeal_id)),
         clocks=await _all(session, select(Clock).where(_clock.appeal_id == appeal_id).order_by(_clock.id)),
         others=await _others(session, appeal, actor),
+        post=await _post(session, appeal),
+        is_blocked=await _is_blocked(session, appeal),
         draft=await _draft(session, appeal_id, actor),
     )
 
@@ -126,6 +132,23 @@ async def _others(session: AsyncSession, appeal: Appeal, actor: Actor) -> Sequen
         .limit(MOST_OTHERS)
     )
     return [(other, name) for other, name in found]
+
+
+async def _post(session: AsyncSession, appeal: Appeal) -> PagePost | None:
+    """The page's own post under which it was written, when it is known."""
+    if appeal.post_external_id is None or appeal.place not in UNDER_POSTS:
+        return None
+    is_it = _post_columns.external_id == appeal.post_external_id
+    found: PagePost | None = await session.scalar(
+        select(PagePost).where(_post_columns.page_id == appeal.page_id, is_it)
+    )
+    return found
+
+
+async def _is_blocked(session: AsyncSession, appeal: Appeal) -> bool:
+    """Whether the citizen has forbidden the page to write to him."""
+    contact = await session.get(Contact, (appeal.page_id, appeal.author_external_id))
+    return contact is not None and not contact.can_be_written
 
 
 async def _draft(session: AsyncSession, appeal_id: int, actor: Actor) -> str:

@@ -14,9 +14,10 @@ from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
-from app.appeals.models import Appeal, HistoryEntry, Message, State
+from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State
 from app.db import NO_KEY_UPDATE
 from app.errors import Conflict, NotFound
+from app.jobs import Job, enqueue
 from app.live import announce
 from app.sla import service as sla
 
@@ -66,6 +67,18 @@ async def finish(session: AsyncSession, appeal: Appeal, state: State, reason: st
     appeal.next_due_at = None
     record(session, appeal.id or 0, "closed", actor, now, reason=reason)
     await changed(session, appeal)
+
+
+async def mark_delivered(session: AsyncSession, answer: Answer, appeal: Appeal, now: datetime, actor: Actor) -> None:
+    """The citizen has this answer: the clock stops, unless more parts of it are on their way."""
+    answer.state, answer.delivered_at = AnswerState.DELIVERED, now
+    answer.error_code = answer.error_reason = None
+    answer.is_in_doubt = False
+    record(session, appeal.id or 0, "answer_delivered", actor, now, answer_id=answer.id)
+    if answer.is_continued:
+        enqueue(session, Job.DELIVER_ANSWERS)
+    elif appeal.is_open:
+        await mark_answered(session, appeal, now, now, is_interim=answer.is_interim)
 
 
 async def mark_answered(

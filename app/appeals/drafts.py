@@ -1,20 +1,26 @@
-"""What an answer must not show to everybody: addresses and telephone numbers in a text. Pure."""
+"""Answers that are being written: kept at every pause in typing, never refused."""
 
-import re
+from datetime import datetime
 
-_TELEPHONE = re.compile(r"(?<!\d)(?:\+7|8)[\s(-]*\d{3}[\s)-]*\d{3}[\s-]*\d{2}[\s-]*\d{2}(?!\d)")
-_STREET = (
-    r"(?:ул(?:ица|ице|ицы|\.)|просп(?:ект|екте|екта|\.)|пр-т|пер(?:еулок|еулке|еулка|\.)|бульвар[еа]?|шоссе|наб(?:ережная"
-    r"|ережной|\.)|проезд[еа]?|микрорайон[еа]?|мкр\.?)"
-)
-_NUMBER = r"(?:дом[еа]?|д\.|кв\.|квартир[аеы])\s*№?\s*\d"
-_HOUSE = re.compile(rf"\b{_STREET}\s*[«\"]?[А-ЯЁ0-9][^\n.;!?]{{0,40}}?\d|\b{_NUMBER}", re.IGNORECASE)
-_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w")  # bounded: a long word must not take seconds
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
-ADDRESS, TELEPHONE, MAIL = "адрес виден всем", "телефон виден всем", "почта видна всем"
-_WARNINGS = {ADDRESS: _HOUSE, TELEPHONE: _TELEPHONE, MAIL: _MAIL}
+from app.accounts.actor import Actor
+from app.appeals.models import Draft
 
 
-def shown_to_all(text: str) -> list[str]:
-    """What a public answer would tell everybody. A hint, never a refusal: it may be the office's own."""
-    return [warning for warning, pattern in _WARNINGS.items() if pattern.search(text)]
+async def save_draft(session: AsyncSession, appeal_id: int, actor: Actor, text: str, *, now: datetime) -> None:
+    """Keep what the person has typed. Never refused: a draft is never lost."""
+    values = {"appeal_id": appeal_id, "user_id": actor.user_id, "text": text, "updated_at": now}
+    await session.execute(
+        insert(Draft).values(values).on_conflict_do_update(
+            index_elements=["appeal_id", "user_id"], set_={"text": text, "updated_at": now}
+        )
+    )  # fmt: skip
+
+
+async def drop_draft(session: AsyncSession, appeal_id: int, actor: Actor) -> None:
+    """Forget the draft: it has become an answer."""
+    draft = await session.get(Draft, (appeal_id, actor.user_id)) if actor.user_id is not None else None
+    if draft is not None:
+        await session.delete(draft)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.access import Actor, OperatorDep, StaffDep
-from app.appeals import drafts, service
+from app.appeals import disclosure, drafts, service
 from app.appeals.models import Answer, Appeal, appeal_columns
 from app.appeals.queries import visible_to
 from app.db import SessionDep
@@ -124,14 +124,14 @@ async def save_draft(
     if await session.scalar(select(appeal_columns.id).where(appeal_columns.id == appeal_id, visible_to(actor))) is None:
         raise NotFound(f"Обращения № {appeal_id} нет")
     now = utc_now()
-    await service.save_draft(session, appeal_id, actor, text, now=now)
+    await drafts.save_draft(session, appeal_id, actor, text, now=now)
     return render(
         request, "appeals/_saved.html", appeal_id=appeal_id, saved_at=now, warnings=_warnings(text, to), is_swap=True
     )
 
 
 def _warnings(text: str, to: str) -> list[str]:
-    return drafts.shown_to_all(text) if to == "public" else []
+    return disclosure.shown_to_all(text) if to == "public" else []
 
 
 @router.post("/answers/{answer_id}/retry")
@@ -142,14 +142,22 @@ async def retry_answer(request: Request, answer_id: IdInPath, session: SessionDe
     return await carry_out(request, session, appeal_id, work)
 
 
+@router.post("/answers/{answer_id}/confirmation")
+async def confirm_answer(request: Request, answer_id: IdInPath, session: SessionDep, actor: StaffDep) -> Response:
+    """Ответ виден в соцсети, хотя она его не подтвердила: срок останавливается."""
+    appeal_id = await _appeal_of(session, answer_id, actor)
+    work = service.confirm_answer(session, answer_id, actor, now=utc_now())
+    return await carry_out(request, session, appeal_id, work)
+
+
 @router.post("/answers/{answer_id}/cancellation")
 async def cancel_answer(request: Request, answer_id: IdInPath, session: SessionDep, actor: StaffDep) -> Response:
     """Отменить недоставленный ответ. Its words come back as the draft, so that nothing typed is lost."""
     appeal_id, now = await _appeal_of(session, answer_id, actor), utc_now()
 
     async def give_up() -> None:
-        given_up = await service.cancel_answer(session, answer_id, actor, now=now)
-        await service.save_draft(session, appeal_id, actor, given_up.text, now=now)
+        words = await service.cancel_answer(session, answer_id, actor, now=now)
+        await drafts.save_draft(session, appeal_id, actor, words, now=now)
 
     return await carry_out(request, session, appeal_id, give_up())
 
@@ -179,7 +187,7 @@ async def carry_out(
             await work
     except (Conflict, Invalid) as refusal:
         if keep is not None and keep[0].user_id is not None:
-            await service.save_draft(session, appeal_id, *keep, now=utc_now())
+            await drafts.save_draft(session, appeal_id, *keep, now=utc_now())
         return _refused(request, appeal_id, refusal)
     return RedirectResponse(f"/appeals/{appeal_id}", 303)
 

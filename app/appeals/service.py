@@ -1,20 +1,25 @@
 """What happens to an appeal, as verbs of the office. Each writes its line of history in the same transaction."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
+from itertools import pairwise
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals.cycle import changed, finish, load, place, record
-from app.appeals.models import Answer, AnswerState, Appeal, Draft, State
+from app.appeals.cycle import changed, finish, load, mark_delivered, place, record
+from app.appeals.drafts import drop_draft
+from app.appeals.models import Answer, AnswerState, Appeal, State
+from app.db import assign_ids
 from app.departments.models import Department
 from app.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.jobs import Job, enqueue
 from app.platforms import PLATFORMS
+from app.platforms.base import Repeat
+from app.platforms.splitting import split_text
 from app.sla import service as sla
 
 CLOSE_REASONS = {
@@ -25,6 +30,7 @@ CLOSE_REASONS = {
 }
 SYSTEM_CLOSE_REASONS = {"deleted": "Автор удалил сообщение", "answered_in_platform": "Ответ дан вручную в соцсети"}
 MOST_NOTE_LENGTH = 4000
+MOST_ANSWER_LENGTH = 20_000
 
 
 async def take(
@@ -91,25 +97,29 @@ async def answer(
     is_private: bool = False,
     expected_version: int | None = None,
 ) -> Answer:
-    """Write an answer into the outbox. The clock stops when the platform confirms delivery, not now."""
+    """Write an answer into the outbox. The clock stops when the platform confirms delivery, not now.
+
+    What is longer than the platform allows goes in parts; the first of them is returned.
+    """
     appeal = await load(session, appeal_id, actor, expected_version=expected_version)
     text = text.strip()
     platform = PLATFORMS[appeal.platform]
     if not text:
         raise Invalid("Пустой ответ")
-    if len(text) > platform.text_limit:
-        raise Invalid(f"Ответ длиннее {platform.text_limit} знаков: {platform.name} его не примет")
+    if len(text) > MOST_ANSWER_LENGTH:
+        raise Invalid(f"Ответ длиннее {MOST_ANSWER_LENGTH} знаков: такой никто не прочтёт, сократите его")
     await _refuse_second_answer(session, appeal_id)
     if is_interim:
         await _refuse_endless_interim(session, appeal_id)
-    outgoing = _outgoing(appeal, text, actor, now, is_interim=is_interim, is_private=is_private)
-    session.add(outgoing)
+    parts = split_text(text, platform.text_limit, platform.text_length)
+    outgoing = await _write(
+        session, [_outgoing(appeal, part, actor, now, is_interim=is_interim, is_private=is_private) for part in parts]
+    )
     if appeal.state in (State.REVIEW, State.ROUTED):
         appeal.state = State.IN_WORK
     if appeal.assignee_id is None:
         appeal.assignee_id = actor.user_id
     await _count(session, appeal)
-    await session.flush()
     await drop_draft(session, appeal_id, actor)
     record(session, appeal_id, "answer_written", actor, now, answer_id=outgoing.id, is_interim=is_interim)
     enqueue(session, Job.DELIVER_ANSWERS)
@@ -117,12 +127,23 @@ async def answer(
     return outgoing
 
 
-async def _refuse_second_answer(session: AsyncSession, appeal_id: int) -> None:
+async def _write(session: AsyncSession, parts: list[Answer]) -> Answer:
+    """Put the parts into the outbox, each to be sent after the one before; the first."""
+    await assign_ids(session, parts)
+    for before, part in pairwise(parts):
+        before.is_continued, part.follows_id = True, before.id
+    session.add_all(parts)
+    await session.flush()
+    return parts[0]
+
+
+async def _refuse_second_answer(session: AsyncSession, appeal_id: int, *, besides: Collection[int] = ()) -> None:
     """A double click or two operators must not answer twice."""
     on_its_way = await session.scalar(
         select(col(Answer.id)).where(
             col(Answer.appeal_id) == appeal_id,
             col(Answer.state).in_([AnswerState.PENDING, AnswerState.SENDING]),
+            col(Answer.id).not_in(besides),
         )
     )
     if on_its_way is not None:
@@ -202,23 +223,6 @@ async def note(session: AsyncSession, appeal_id: int, text: str, actor: Actor, *
     await changed(session, appeal)
 
 
-async def save_draft(session: AsyncSession, appeal_id: int, actor: Actor, text: str, *, now: datetime) -> None:
-    """Keep what the person has typed. Never refused: a draft is never lost."""
-    values = {"appeal_id": appeal_id, "user_id": actor.user_id, "text": text, "updated_at": now}
-    await session.execute(
-        insert(Draft).values(values).on_conflict_do_update(
-            index_elements=["appeal_id", "user_id"], set_={"text": text, "updated_at": now}
-        )
-    )  # fmt: skip
-
-
-async def drop_draft(session: AsyncSession, appeal_id: int, actor: Actor) -> None:
-    """Forget the draft: it has become an answer."""
-    draft = await session.get(Draft, (appeal_id, actor.user_id)) if actor.user_id is not None else None
-    if draft is not None:
-        await session.delete(draft)
-
-
 async def load_answer(session: AsyncSession, answer_id: int, actor: Actor) -> tuple[Answer, Appeal]:
     """An answer with its appeal, both locked, the appeal first as everywhere. Raises NotFound."""
     known = await session.get(Answer, answer_id)
@@ -234,7 +238,10 @@ async def retry_answer(session: AsyncSession, answer_id: int, actor: Actor, *, n
     found, appeal = await load_answer(session, answer_id, actor)
     if found.state not in (AnswerState.FAILED, AnswerState.HANDS_NEEDED, AnswerState.UNKNOWN):
         raise Conflict("Этот ответ не ждёт повтора")
-    await _refuse_second_answer(session, found.appeal_id)
+    rest = [part.id or 0 for part in await _following(session, found)]
+    await _refuse_second_answer(session, found.appeal_id, besides=rest)
+    if PLATFORMS[appeal.platform].repeat is Repeat.SHOWN_TWICE:
+        found.is_in_doubt = False  # the person has looked, and wants it sent
     found.state, found.next_attempt_at, found.attempts = AnswerState.PENDING, now, 0
     found.error_code = found.error_reason = None
     enqueue(session, Job.DELIVER_ANSWERS)
@@ -242,12 +249,36 @@ async def retry_answer(session: AsyncSession, answer_id: int, actor: Actor, *, n
     return found
 
 
-async def cancel_answer(session: AsyncSession, answer_id: int, actor: Actor, *, now: datetime) -> Answer:
-    """Give a stuck answer up, so that another can be written."""
+async def cancel_answer(session: AsyncSession, answer_id: int, actor: Actor, *, now: datetime) -> str:
+    """Give a stuck answer up, with the parts that would follow it, so that another can be written; its words."""
     found, appeal = await load_answer(session, answer_id, actor)
     if found.state in (AnswerState.DELIVERED, AnswerState.SENDING):
         raise Conflict("Ответ уже отправлен")
-    await session.delete(found)
-    record(session, appeal.id or 0, "answer_cancelled", actor, now, answer_id=answer_id, text=found.text)
+    parts = [found, *await _following(session, found)]
+    for part in reversed(parts):
+        await session.delete(part)
+        await session.flush()
+    text = "\n\n".join(part.text for part in parts)
+    record(session, appeal.id or 0, "answer_cancelled", actor, now, answer_id=answer_id, text=text)
     await changed(session, appeal)
+    return text
+
+
+async def confirm_answer(session: AsyncSession, answer_id: int, actor: Actor, *, now: datetime) -> Answer:
+    """A person has seen in the network that an answer of unknown fate has arrived. Raises NotFound, Conflict."""
+    found, appeal = await load_answer(session, answer_id, actor)
+    if found.state != AnswerState.UNKNOWN:
+        raise Conflict("Судьба этого ответа известна")
+    await mark_delivered(session, found, appeal, now, actor)
+    await changed(session, appeal)
+    return found
+
+
+async def _following(session: AsyncSession, part: Answer) -> list[Answer]:
+    """The parts that wait for this one, in their order."""
+    found: list[Answer] = []
+    last = part
+    while last.is_continued:
+        last = (await session.scalars(select(Answer).where(col(Answer.follows_id) == last.id))).one()
+        found.append(last)
     return found

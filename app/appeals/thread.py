@@ -14,7 +14,8 @@ ATTACHMENT_NAMES = {
     "photo": "Фото", "sticker": "Наклейка", "graffiti": "Рисунок", "gift": "Подарок", "video": "Видео",
     "audio": "Аудио", "audio_message": "Голосовое сообщение", "doc": "Файл", "link": "Ссылка", "wall": "Запись",
     "poll": "Опрос", "market": "Товар", "story": "История", "geo": "Место на карте", "forwarded": "Пересланное",
-    "contact": "Контакт", "service": "Рубрика", "consent": "Согласие",
+    "animation": "Анимация", "video_note": "Видеосообщение", "contact": "Контакт", "checklist": "Список дел",
+    "call": "Звонок", "keyboard": "Кнопки", "author_contact": "Как ответить", "service": "Рубрика", "consent": "Согласие",
 }  # fmt: skip
 TURNING_POINTS = {"rerouted", "reopened", "confirmed", "closed", "breached", "answered_in_platform", "answer_cancelled"}
 

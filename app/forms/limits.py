@@ -3,16 +3,17 @@
 The window is of one process and forgets with it: it slows down one sender. The cap is what holds against many.
 """
 
-import ipaddress
 import math
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.appeals.models import Appeal
+from app.intake.senders import Address
 
 MOST_ADDRESSES = 10_000
 MOST_TRIES = 10
@@ -43,15 +44,11 @@ class SlidingWindow:
         return 0
 
 
-def network_of(address: str) -> str:
-    """What counts as one sender: the address, for IPv6 its network."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 6:
-        return str(ipaddress.ip_network((found, IPV6_NETWORK_BITS), strict=False))
-    return str(found)
+def network_of(address: Address | None) -> str:
+    """What counts as one sender: the address, for IPv6 its network; all whose address is unknown are one."""
+    if address is not None and address.version == 6:
+        return str(ip_network((address, IPV6_NETWORK_BITS), strict=False))
+    return str(address)
 
 
 async def is_full(session: AsyncSession, page_id: int, most: int, now: datetime) -> bool:

@@ -20,10 +20,12 @@ from app.forms.filled import Filled, is_stale, problem_of_sending, problems_of, 
 from app.forms.photos import FOLDER, PhotoRefused, file_path, keep_photos
 from app.forms.status import message_key, read_status
 from app.forms.tokens import FormToken, Receipt
+from app.intake.senders import sender_address
 from app.intake.webhooks import Webhooks
 from app.platforms.web_form import WebForm
 from app.public_pages.models import PublicPage
 from app.resources import Resources
+from app.settings import networks
 from app.time import utc_now
 from app.web import embeddable, render
 from app.web.static import STATIC
@@ -125,11 +127,12 @@ async def _take(request: Request, page: PublicPage, filled: Filled, token: FormT
 
 
 async def _keep_limits(request: Request, page_id: int, now: datetime) -> None:
-    sender = limits.network_of(request.client.host) if request.client else ""
-    window: limits.SlidingWindow = request.app.state.form_window
+    resources, window = _resources(request), request.app.state.form_window
+    peer = request.client.host if request.client else None
+    proxies = networks(resources.settings.trusted_proxies)
+    sender = limits.network_of(sender_address(peer, request.headers.getlist("x-forwarded-for"), proxies))
     if wait := window.wait_seconds(f"{page_id} {sender}", time.monotonic()):
         raise Refused(429, "too_often", TOO_OFTEN, retry_after_seconds=wait)
-    resources = _resources(request)
     async with resources.database.transaction() as session:
         if await limits.is_full(session, page_id, resources.settings.form_hourly_limit, now):
             raise Refused(429, "full", FULL, retry_after_seconds=limits.CAP_HOURS * 3600)

@@ -64,7 +64,7 @@ async def apply_all(session: AsyncSession, arrivals: Sequence[Arrival]) -> list[
             known[key] = message
         one = touched.setdefault(key, Touched(message, arrival.incoming, arrival.received_at, is_new=row is None))
         one.changes.add(change)
-        if change is Change.EDITED and one.before is None:
+        if change in (Change.EDITED, Change.GATHERED) and one.before is None:
             one.before = before
     return list(touched.values())
 

@@ -18,6 +18,7 @@ class Change(StrEnum):
 
     CREATED = "created"  # new words that nobody has handled yet
     EDITED = "edited"
+    GATHERED = "gathered"  # another piece of a message that the platform delivers in several
     DELETED = "deleted"
     RESTORED = "restored"
     NONE = "none"
@@ -33,6 +34,8 @@ def apply(
         return _create(incoming, page_id, platform, received_at), Change.CREATED
     if _is_placeholder(message):
         return _fill(message, incoming)
+    if incoming.action is Action.NEW and incoming.part is not None:
+        return message, _gather(message, incoming)
     if incoming.action is Action.EDIT:
         return message, _edit(message, incoming, received_at)
     if incoming.action is Action.RESTORE and message.deleted_at is not None:
@@ -89,15 +92,34 @@ def _fill(message: Message, incoming: IncomingMessage) -> tuple[Message, Change]
     return message, Change.NONE
 
 
+def _gather(message: Message, incoming: IncomingMessage) -> Change:
+    """Put another piece beside those that are there; only one of them carries words."""
+    attachments = _with_piece(message, incoming)
+    if attachments == message.attachments and incoming.text in ("", message.text):
+        return Change.NONE
+    message.attachments, message.text = attachments, message.text or incoming.text
+    return Change.GATHERED
+
+
+def _with_piece(message: Message, incoming: IncomingMessage) -> list[dict[str, Any]]:
+    """The attachments with those of this piece in place of its former ones, pieces in their order."""
+    new = [asdict(attachment) for attachment in incoming.attachments]
+    if incoming.part is None:
+        return new
+    others = [one for one in message.attachments if one.get("part") != incoming.part]
+    return sorted([*others, *new], key=lambda one: (len(one.get("part") or ""), one.get("part") or ""))
+
+
 def _edit(message: Message, incoming: IncomingMessage, received_at: datetime) -> Change:
     edited_at = incoming.edited_at or received_at
-    attachments = [asdict(attachment) for attachment in incoming.attachments]
+    attachments = _with_piece(message, incoming)
+    text = incoming.text or (message.text if incoming.part is not None else "")  # the words are in another piece
     is_older = message.edited_at is not None and edited_at < message.edited_at
-    if is_older or (message.text == incoming.text and message.attachments == attachments):
+    if is_older or (message.text == text and message.attachments == attachments):
         return Change.NONE
     if message.original_text is None:
         message.original_text = message.text
-    message.text, message.attachments, message.edited_at = incoming.text, attachments, edited_at
+    message.text, message.attachments, message.edited_at = text, attachments, edited_at
     message.is_cropped = incoming.is_cropped
     return Change.EDITED
 

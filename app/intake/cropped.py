@@ -11,7 +11,7 @@ from app.db import NO_KEY_UPDATE
 from app.intake.effects import is_undecided, reword
 from app.live import announce
 from app.platforms import PLATFORMS
-from app.platforms.base import SendFailed
+from app.platforms.base import Limit, SendFailed
 from app.public_pages.models import PublicPage
 from app.public_pages.service import open_credentials
 from app.resources import Resources
@@ -52,7 +52,7 @@ async def _cropped(resources: Resources, now: datetime) -> list[tuple[Message, P
 async def _ask(resources: Resources, message: Message, page: PublicPage) -> str | None:
     platform = PLATFORMS[page.platform]
     credentials = open_credentials(resources.vault, page)
-    await resources.limiter.wait(f"{page.platform}:{page.id}", platform.rate_limit_per_second)
+    await resources.limiter.wait(Limit(f"{page.platform}:{page.id}:", platform.rate_limit_per_second))
     return await platform.full_text(resources.http, resources.settings.api_url(page.platform), credentials, message.key)
 
 

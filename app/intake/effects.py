@@ -19,7 +19,7 @@ from app.resources import Resources
 from app.sla import service as sla
 from app.triage import service as triage
 
-NOTES = {"contact", "service", "consent"}
+NOTES = {"author_contact", "service", "consent"}
 LONGEST_SEARCH_TEXT = 20_000  # characters; PostgreSQL refuses a search vector of more than a megabyte
 
 
@@ -188,6 +188,12 @@ async def _follow(batch: Batch, appeal: Appeal, one: Touched) -> None:
         appeal.is_edited = True
         if is_undecided(appeal):
             batch.reworded[appeal_id] = appeal
+    if Change.GATHERED in one.changes:
+        appeal.has_attachments = True
+        if message.text != one.before:
+            reword(appeal, message, one.before or "")
+            if is_undecided(appeal):
+                batch.reworded[appeal_id] = appeal
     if Change.DELETED in one.changes and message.deleted_at is not None:
         cycle.record(session, appeal_id, "deleted", cycle.SYSTEM, one.received_at, message_id=message.id)
         if appeal.is_open and await _nothing_left(session, appeal_id):

@@ -11,6 +11,13 @@ NOUNS = {
     "message_new": "Личное сообщение",
     "message_reply": "Личный ответ страницы",
     "message_edit": "Правка личного сообщения",
+    "comment": "Комментарий",
+    "edited_message": "Правка сообщения",
+    "channel_post": "Запись канала",
+    "edited_channel_post": "Правка записи канала",
+    "message": "Сообщение",
+    "MESSAGE_CREATED": "Личное сообщение",
+    "COMMENT": "Комментарий",
 }
 WITHOUT = {
     "from_id": "без автора",
@@ -19,6 +26,15 @@ WITHOUT = {
     "id": "без номера",
     "peer_id": "без собеседника",
     "object": "без содержимого",
+    "sender": "без автора",
+    "from": "без автора",
+    "recipient": "без собеседника",
+    "chat": "без собеседника",
+    "timestamp": "без времени",
+    "mid": "без номера",
+    "message_id": "без номера",
+    "body": "без содержимого",
+    "message": "без содержимого",
 }
 MISSING_FIELD = re.compile(r"Поле [\w.]*?(?P<field>\w+) (отсутствует|не )")
 INTERNAL = "Внутренняя ошибка"

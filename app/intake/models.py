@@ -1,4 +1,4 @@
-"""Table of deliveries: the truth from which everything else can be derived again."""
+"""Tables of deliveries, the truth from which everything else can be derived again, and of what we ask for ourselves."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -46,3 +46,22 @@ class InboxEvent(SQLModel, table=True):
     error: str | None = None
     waits_for: str | None = Field(default=None, max_length=200)
     handled_at: datetime | None = utc_field(default=None)
+
+
+class PagePoll(SQLModel, table=True):
+    """How far a page's comments have been asked for, where its platform does not push them.
+
+    `cursor` is the platform's own text and is stored together with the deliveries that it stands behind. A poll is
+    claimed by setting `next_at` to the end of its lease; `lease` names it. `error` is the last failure, None when all
+    is well, `failures` how many there were in a row.
+    """
+
+    __tablename__ = "page_poll"
+
+    page_id: int = Field(foreign_key="public_page.id", primary_key=True)
+    cursor: str = ""
+    polled_at: datetime | None = utc_field(default=None)
+    next_at: datetime = utc_field(index=True)
+    lease: int = 0
+    failures: int = 0
+    error: str | None = None

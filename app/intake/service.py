@@ -19,21 +19,18 @@ from app.accounts.actor import Actor
 from app.audit.service import audit
 from app.db import NO_KEY_UPDATE
 from app.errors import Conflict, NotFound
-from app.intake.batch import Arrival
 from app.intake.effects import take_effect
+from app.intake.happenings import find_posts, take_note
 from app.intake.models import EventState, InboxEvent
+from app.intake.reading import read_event
 from app.jobs import Job, enqueue
-from app.platforms import PLATFORMS
-from app.platforms.incoming import Ignored, IncomingMessage, PayloadNotUnderstood
 from app.public_pages.models import PublicPage
 from app.resources import Resources
-from app.vault import CannotDecrypt
 
 log = structlog.get_logger()
 EVENTS = Counter("appeals_events_total", "Deliveries handled", ["outcome"])
 MOST_ATTEMPTS = 5
 FIRST_RETRY_SECONDS = 10
-LONGEST_ERROR = 500
 
 
 async def drain_batch(resources: Resources, now: datetime) -> int:
@@ -53,8 +50,9 @@ async def _drain(resources: Resources, now: datetime, limit: int, only: int | No
         if not events:
             return 0
         pages = await _pages(session, events)
-        arrivals = [arrival for event in events for arrival in _parse(resources, event, pages[event.page_id], now)]
-        await take_effect(resources, session, arrivals, now)
+        readings = [read_event(resources.vault, event, pages[event.page_id], now) for event in events]
+        await take_note(session, readings, now)
+        await take_effect(resources, session, await find_posts(session, readings), now)
         await _touch_pages(session, events, now)
         for event in events:
             EVENTS.labels(event.state).inc()
@@ -80,24 +78,6 @@ def _waiting(now: datetime) -> Select[InboxEvent]:
 async def _pages(session: AsyncSession, events: Sequence[InboxEvent]) -> dict[int, PublicPage]:
     ids = {event.page_id for event in events}
     return {page.id or 0: page for page in await session.scalars(select(PublicPage).where(col(PublicPage.id).in_(ids)))}
-
-
-def _parse(resources: Resources, event: InboxEvent, page: PublicPage, now: datetime) -> list[Arrival]:
-    """Read one delivery and mark it; what cannot be read keeps its error and waits for a person."""
-    event.attempts += 1
-    event.handled_at = now
-    try:
-        items = PLATFORMS[page.platform].parse(page.identity, resources.vault.open(event.payload or b""))
-    except (PayloadNotUnderstood, CannotDecrypt) as error:
-        event.state, event.error = EventState.FAILED, str(error)[:LONGEST_ERROR]
-        return []
-    event.error = None
-    reasons = [item.reason for item in items if isinstance(item, Ignored)]
-    messages = [item for item in items if isinstance(item, IncomingMessage)]
-    event.state = EventState.HANDLED if messages else EventState.IGNORED
-    if reasons and not messages:
-        event.error = reasons[0][:LONGEST_ERROR]
-    return [Arrival(event.page_id, page.platform, event.received_at, message) for message in messages]
 
 
 async def _touch_pages(session: AsyncSession, events: Sequence[InboxEvent], now: datetime) -> None:

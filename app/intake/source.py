@@ -15,7 +15,10 @@ MOST_HIDDEN = 40
 DEEPEST = 12
 DELIVERY_ID = "event_id"
 SHORT_ID = 12
-SHOWN_STRINGS = {"type", "v", "join_type", "object_type"}
+SHOWN_STRINGS = {
+    "type", "v", "join_type", "object_type", "update_type", "chat_type", "webhookType", "event", "status", "entityType",
+}  # fmt: skip
+PERSONS = {"from", "sender", "user", "chat", "sender_chat", "owner", "via_bot", "contact"}
 PERSON_NUMBERS = {
     "from_id", "user_id", "peer_id", "deleter_id", "liker_id", "admin_author_id", "reply_to_user", "member_id",
     "signer_id", "created_by", "owner_id", "to_id", "photo_owner_id", "video_owner_id", "post_owner_id",
@@ -52,14 +55,17 @@ def _problem(error: str) -> tuple[str, ...]:
 
 
 def _lines(
-    value: Any, name: str = "", depth: int = 0, problem: tuple[str, ...] = (), comma: str = ""
+    value: Any, name: str = "", depth: int = 0, problem: tuple[str, ...] = (), comma: str = "", above: str = ""
 ) -> Iterator[SourceLine]:
-    """`problem` is the path from here to the field in question, () off that path, ("",) at the field itself."""
+    """`problem` is the path from here to the field in question, () off that path, ("",) at the field itself.
+
+    `above` is the name of the object that holds this field: the `id` of a person is hidden, that of a post is not.
+    """
     head = INDENT * depth + (f"{_quoted(name)}: " if name else "")
     is_problem = problem == ("",)
     if isinstance(value, dict) and value and depth < DEEPEST:
         yield SourceLine(head + "{", is_problem)
-        yield from _members(value, depth + 1, problem)
+        yield from _members(value, depth + 1, problem, name)
         yield SourceLine(INDENT * depth + "}" + comma)
     elif isinstance(value, list) and value and depth < DEEPEST:
         yield SourceLine(head + "[", is_problem)
@@ -67,25 +73,26 @@ def _lines(
             yield from _lines(item, "", depth + 1, (), "," if number < len(value) else "")
         yield SourceLine(INDENT * depth + "]" + comma)
     else:
-        yield SourceLine(head + _scalar(name, value) + comma, is_problem)
+        yield SourceLine(head + _scalar(name, value, above) + comma, is_problem)
 
 
-def _members(value: dict[str, Any], depth: int, problem: tuple[str, ...]) -> Iterator[SourceLine]:
+def _members(value: dict[str, Any], depth: int, problem: tuple[str, ...], above: str) -> Iterator[SourceLine]:
     wanted = problem[0] if problem else ""
     names = list(value)
     if wanted and wanted not in value:
         yield SourceLine(f"{INDENT * depth}{_quoted(wanted)}: (нет),", is_problem=True)
     for name in names:
         below = (problem[1:] or ("",)) if name == wanted else ()
-        yield from _lines(value[name], name, depth, below, "," if name != names[-1] else "")
+        yield from _lines(value[name], name, depth, below, "," if name != names[-1] else "", above)
 
 
-def _scalar(name: str, value: Any) -> str:
+def _scalar(name: str, value: Any, above: str) -> str:
     if isinstance(value, str):
         return _quoted(_shown(name, value))
     if isinstance(value, dict | list):
         return "{…}" if isinstance(value, dict) and value else "[…]" if value else json.dumps(value)
-    is_person = name in PERSON_NUMBERS and not isinstance(value, bool) and isinstance(value, int | float) and value > 0
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    is_person = is_number and (name in PERSON_NUMBERS or (name == "id" and above in PERSONS))
     return HIDDEN * 3 if is_person else json.dumps(value)
 
 

@@ -11,10 +11,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import Unavailable
 from app.intake.inbox import Inbox, NewEvent
+from app.intake.senders import is_within, sender_address
 from app.platforms import PLATFORMS
 from app.platforms.base import Delivery, Platform, Reply, WebhookRejected
 from app.public_pages.service import KnownPage, PageDirectory
 from app.resources import Resources
+from app.settings import networks
 from app.time import utc_now
 
 log = structlog.get_logger()
@@ -36,15 +38,21 @@ class Webhooks:
         self._vault = resources.vault
         self.pages = PageDirectory(resources.database, resources.vault)
         self._inbox = Inbox(resources.database)
+        self._sources = {code: resources.settings.source_networks(code) for code in PLATFORMS}
+        self._proxies = networks(resources.settings.trusted_proxies)
 
     async def close(self) -> None:
         """Wait for what is being stored."""
         await self._inbox.close()
 
-    async def answer(self, code: str, key: str, headers: Headers, receive: Receive) -> Response:
-        """Answer one delivery: the platform's own acknowledgement, or a 4xx/503 with the reason in plain text."""
+    async def answer(self, code: str, key: str, headers: Headers, receive: Receive, peer: str | None) -> Response:
+        """Answer one delivery: the platform's own acknowledgement, or a 4xx/503 with the reason in plain text.
+
+        `peer` is the address that opened the connection, None where the server does not know.
+        """
         started = time.perf_counter()
         try:
+            self._check_sender(code, headers, peer)
             reply = await self._take(code, key, headers, receive)
         except WebhookRejected as rejection:
             WEBHOOKS.labels(code if code in PLATFORMS else "?", str(rejection.status)).inc()
@@ -57,6 +65,15 @@ class Webhooks:
         ACKNOWLEDGED[code].inc()
         SECONDS.observe(time.perf_counter() - started)
         return Response(reply.body, media_type=reply.media_type)
+
+    def _check_sender(self, code: str, headers: Headers, peer: str | None) -> None:
+        """Raises WebhookRejected when the platform's networks are known and this comes from none of them."""
+        allowed = self._sources.get(code)
+        if not allowed:
+            return
+        address = sender_address(peer, headers.getlist("x-forwarded-for"), self._proxies)
+        if address is None or not is_within(address, allowed):
+            raise WebhookRejected(403, "the sender is none of the platform's networks")
 
     async def _take(self, code: str, key: str, headers: Headers, receive: Receive) -> Reply:
         platform = PLATFORMS.get(code)
@@ -128,7 +145,8 @@ class WebhookGate:
         parts = scope["path"].split("/") if scope["type"] == "http" else []
         if len(parts) == 4 and parts[1] == "webhooks" and scope["method"] == "POST":
             webhooks: Webhooks = scope["app"].state.webhooks
-            answer = await webhooks.answer(parts[2], parts[3], Headers(scope=scope), receive)
+            peer = scope["client"][0] if scope.get("client") else None
+            answer = await webhooks.answer(parts[2], parts[3], Headers(scope=scope), receive, peer)
             await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)

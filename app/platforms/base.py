@@ -187,12 +187,12 @@ class Platform(ABC):
     poll_every_seconds: float | None = None
     entrance: str = "/webhooks/{platform}/{key}"
     is_pushed: bool = True
-    needs_secret: bool = True
-    """Whether a page without a secret would take nothing."""
     takes_talk: bool = True
     """Whether people also just talk there, so that what the judge does not hold for an appeal is sorted apart."""
     tells_names: bool = False
     """Whether `author_names` is worth asking; others tell names in their events or not at all."""
+    proof: str = "secret"
+    """The credential without which no delivery is let in; empty where only the address of the webhook is secret."""
 
     @abstractmethod
     def authenticate(self, credentials: Credentials, headers: Mapping[str, str], body: bytes) -> Delivery:
@@ -200,6 +200,13 @@ class Platform(ABC):
 
         Raises WebhookRejected: 400 broken JSON or envelope, 403 wrong secret or another page's id.
         """
+
+    def prove(self, credentials: Credentials, body: bytes) -> tuple[dict[str, str], bytes]:
+        """Headers and body of a sample, as the platform would deliver it to this page. For replaying.
+
+        Raises ValueError when the body is no delivery of this platform.
+        """
+        return {}, body
 
     @abstractmethod
     def parse(self, page: PageIdentity, body: bytes) -> tuple[Parsed, ...]:

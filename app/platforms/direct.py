@@ -150,7 +150,7 @@ def _attachments(fields: Fields) -> tuple[Attachment, ...]:
     found += [Attachment("photo", url=url) for value in fields.items("links", MOST_FILES) if (url := web_url(value))]
     found += _place(fields)
     contacts = [title_of(value) for value in fields.items("contacts", MOST_CONTACTS)]
-    titled = [("contact", contact) for contact in contacts]
+    titled = [("author_contact", contact) for contact in contacts]
     titled += [(kind, title_of(fields.get(kind_field))) for kind, kind_field in _TITLED.items()]
     found += [Attachment(kind, title=title) for kind, title in titled if title]
     return tuple(found)

@@ -9,5 +9,5 @@ class WebForm(DirectPlatform):
     code = "web"
     name = "Форма на сайте"
     place = "form"
-    needs_secret = False
+    proof = ""
     entrance = "/forms/{key}"

@@ -23,6 +23,7 @@ from app.vault import Vault
 KEY_BYTES = 24
 FRESH_SECONDS = 5.0
 MOST_UNKNOWN_KEYS = 10_000
+PROOFS = {"secret": "секретный ключ вебхука", "access_token": "ключ доступа"}
 
 
 def seal_credentials(vault: Vault, credentials: Credentials) -> bytes:
@@ -56,11 +57,12 @@ async def add_page(
     audience: int | None = None,
     key: str | None = None,
 ) -> PublicPage:
-    """Register a page. Raises Invalid (unknown platform, territory, empty secret), Conflict (known page)."""
+    """Register a page. Raises Invalid (unknown platform, territory, no proof of deliveries), Conflict (known page)."""
     if platform not in PLATFORMS:
         raise Invalid(f"Неизвестная платформа «{platform}»: есть {', '.join(PLATFORMS)}")
-    if PLATFORMS[platform].needs_secret and not credentials.secret:
-        raise Invalid("Пустой секрет: без него страница не примет ни одной доставки")
+    proof = PLATFORMS[platform].proof
+    if proof and not getattr(credentials, proof):
+        raise Invalid(f"Не указан {PROOFS[proof]}: без него страница не примет ни одной доставки")
     if territory_code and await session.get(Territory, territory_code) is None:
         raise Invalid(f"Территории с ОКТМО {territory_code} нет в справочнике")
     known = select(col(PublicPage.id)).where(

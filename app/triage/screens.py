@@ -14,7 +14,7 @@ from app.accounts.actor import RIGHTS, Actor, Right
 from app.appeals import choices, queries, views
 from app.appeals import service as appeals
 from app.appeals.card import Card, read_card
-from app.appeals.drafts import shown_to_all
+from app.appeals.disclosure import shown_to_all
 from app.appeals.history import lines_of
 from app.appeals.models import AnswerState, Appeal, State
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
@@ -188,6 +188,7 @@ def _answering(card: Card, appeal: Appeal) -> dict[str, Any]:
     return {
         "is_comment": is_comment,
         "can_be_private": is_comment and appeal.platform in PRIVATE_ANSWERS,
+        "is_blocked": card.is_blocked and (not is_comment or appeal.platform in PRIVATE_ANSWERS),
         "limit": platform.text_limit if platform else 0,
         "platform_name": platform.name if platform else appeal.platform,
         "warnings": shown_to_all(card.draft) if is_comment else [],

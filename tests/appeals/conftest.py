@@ -14,7 +14,10 @@ from app.accounts.models import LoginSession, Role, User
 from app.accounts.service import open_session
 from app.resources import Resources
 from app.time import utc_now
+from tests.appeals.post_office import office
 from tests.conftest import person
+
+__all__ = ["office"]  # a fixture
 
 
 @dataclass(frozen=True)

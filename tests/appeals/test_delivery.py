@@ -1,108 +1,29 @@
 """Answers reach the citizen once: against a VKontakte that keeps to its documented limits and errors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-from fastapi import FastAPI
 
-from app.accounts.actor import Actor
 from app.appeals import delivery
 from app.appeals import service as appeals
-from app.appeals.delivery import MOST_ATTEMPTS, deliver_batch, next_state, resume_page, retry_pause_seconds
+from app.appeals.delivery import resume_page
 from app.appeals.models import Answer, AnswerState, Appeal, Message, State
+from app.appeals.retries import MOST_ATTEMPTS, next_state, retry_pause_seconds
 from app.errors import Conflict
 from app.platforms import PLATFORMS
-from app.platforms.base import Credentials, FailureKind
+from app.platforms.base import Credentials, FailureKind, Limit, Repeat
 from app.public_pages.models import PublicPage
-from app.public_pages.service import seal_credentials, webhook_path
-from app.resources import Resources
-from app.sandbox.vk_stand_in import VkStandIn
+from app.public_pages.service import seal_credentials
 from app.sla.models import Clock
 from app.vault import Vault
-from tests.conftest import GROUP, NOW, SECRET, VK
-from tests.office import HEATING, ROAD, actions, clerk, details, do, only, rows
-
-CITIZEN = 100000002
-TOKEN = "community-token"
-REPLY = "Здравствуйте! Яму заделают до конца недели."
-
-
-class Wire(httpx.AsyncBaseTransport):
-    """The way to VKontakte, on which a test may do something before and after each call."""
-
-    def __init__(self, stand_in: VkStandIn) -> None:
-        self._inner = httpx.ASGITransport(stand_in.app)
-        self.before: Callable[[], Awaitable[None]] | None = None
-        self.after: Callable[[], Awaitable[None]] | None = None
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.before is not None:
-            await self.before()
-        response = await self._inner.handle_async_request(request)
-        if self.after is not None:
-            await self.after()
-        return response
-
-
-@dataclass
-class Office:
-    """The service and VKontakte, talking to each other."""
-
-    resources: Resources
-    stand_in: VkStandIn
-    vk: VK
-    wire: Wire
-    operator: Actor
-    now: datetime = NOW
-    answered: list[int] = field(default_factory=list)
-
-    async def drain(self) -> None:
-        await self.stand_in.settle()
-        await self.vk.drain(self.now)
-
-    async def comment(self, text: str = ROAD, author: int = CITIZEN) -> Appeal:
-        self.stand_in.comment(GROUP, author, text, post_id=700)
-        await self.drain()
-        return (await rows(self.resources, Appeal))[-1]
-
-    async def answer(self, appeal: Appeal, text: str = REPLY, **options: Any) -> Answer:
-        return await do(self.resources, appeals.answer, appeal.id, text, self.operator, now=self.now, **options)
-
-    async def deliver(self, later: timedelta = timedelta(0)) -> int:
-        self.now += later
-        return await deliver_batch(self.resources, self.now)
-
-    def own_comments(self) -> list[str]:
-        """What visitors of the page see of us."""
-        return [comment.text for comment in self.stand_in.world.community(GROUP).comments if comment.from_id < 0]
-
-
-@pytest.fixture
-async def office(
-    app: FastAPI, resources: Resources, vk: VK, page: PublicPage, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Office]:
-    callbacks = httpx.AsyncClient(transport=httpx.ASGITransport(app))
-    stand_in = VkStandIn(client=callbacks, now=lambda: NOW, retry_delays_seconds=())
-    stand_in.add_community(
-        GROUP, page.name, access_token=TOKEN, callback_url=f"http://test{webhook_path(page)}", secret=SECRET
-    )
-    stand_in.add_user(CITIZEN, "Анна", "Примерова")
-    stand_in.add_post(GROUP, "Ремонт дорог", post_id=700)
-    wire = Wire(stand_in)
-    async with httpx.AsyncClient(transport=wire) as client:
-        connected = replace(resources, http=client)
-        vk.resources = connected
-        office = Office(connected, stand_in, vk, wire, await clerk(resources))
-        monkeypatch.setattr(delivery, "utc_now", lambda: office.now)
-        yield office
-    await stand_in.aclose()
-    await callbacks.aclose()
+from tests.appeals.post_office import CITIZEN, REPLY, Office
+from tests.conftest import GROUP, NOW, SECRET
+from tests.office import HEATING, ROAD, actions, details, do, only, rows
 
 
 async def test_an_answer_to_a_comment_reaches_the_wall_once_under_the_comment(office: Office) -> None:
@@ -518,14 +439,17 @@ async def test_answers_of_a_page_keep_to_its_rate(office: Office) -> None:
     waits: list[str] = []
 
     class Limiter:
-        async def wait(self, key: str, per_second: float) -> None:
-            waits.append(f"{key} {per_second:.0f}")
+        def delay_seconds(self, limits: list[Limit]) -> float:
+            return 0.0
+
+        async def wait(self, *limits: Limit) -> None:
+            waits.extend(f"{limit.key} {limit.per_second:.0f}" for limit in limits)
 
     office.resources = replace(office.resources, limiter=Limiter())  # type: ignore[arg-type]
     appeal = await office.comment()
     await office.answer(appeal)
     await office.deliver()
-    assert waits == [f"vk:{appeal.page_id} 20"]
+    assert waits == [f"vk:{appeal.page_id}: 20"]
 
 
 @pytest.mark.parametrize(
@@ -542,7 +466,7 @@ async def test_answers_of_a_page_keep_to_its_rate(office: Office) -> None:
     ],
 )
 def test_every_kind_of_failure_has_its_state(kind: FailureKind, attempts: int, state: AnswerState) -> None:
-    assert next_state(kind, attempts) == state
+    assert next_state(kind, attempts, Repeat.SHOWN_TWICE) == state
 
 
 def test_pauses_double_up_to_an_hour() -> None:

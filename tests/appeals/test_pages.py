@@ -13,13 +13,13 @@ from sqlmodel import col
 
 from app.accounts.models import Role
 from app.appeals import pages
-from app.appeals.models import Answer, AnswerState, Appeal, Draft, State
+from app.appeals.models import Answer, AnswerState, Appeal, Contact, Draft, PagePost, State
 from app.departments.models import Department
 from app.live import Live
 from app.resources import Resources
 from app.triage.models import LabelChoice
 from tests.appeals.conftest import Browser, SignIn
-from tests.conftest import VK
+from tests.conftest import NOW, VK
 from tests.office import DOCTOR, HEATING, ROAD, actions, only, opened, other_department, rows
 
 HTMX = "/queue"
@@ -414,6 +414,43 @@ async def test_a_department_answers_its_own_and_does_not_route(vk: VK, sign_in: 
         assert (await own.post(f"/appeals/{appeal.id}/{verb}", **form)).status_code == 403, verb
     await own.post(f"/appeals/{appeal.id}/answers", text="Починим")
     assert "answer_written" in await actions(vk.resources)
+
+
+# What the card knows of the post, the citizen and an answer's fate
+
+
+async def test_the_card_shows_the_post_that_the_comment_is_about(vk: VK, browser: Browser) -> None:
+    appeal = await opened(vk)
+    assert "Под записью" not in (await browser.get(f"/appeals/{appeal.id}")).text
+    async with vk.resources.database.transaction() as session:
+        session.add(PagePost(page_id=appeal.page_id, external_id="700", text="Завтра <b>субботник</b> в парке"))
+    card = (await browser.get(f"/appeals/{appeal.id}")).text
+    assert "Под записью: Завтра &lt;b&gt;субботник" in card
+
+
+async def test_who_forbids_messages_is_shown_before_anybody_writes(vk: VK, browser: Browser) -> None:
+    await vk.message(HEATING, 1)
+    await vk.drain()
+    appeal = await only(vk.resources, Appeal)
+    assert "запретил" not in (await browser.get(f"/appeals/{appeal.id}")).text
+    blocked = Contact(
+        page_id=appeal.page_id, external_id=appeal.author_external_id, can_be_written=False, changed_at=NOW
+    )
+    async with vk.resources.database.transaction() as session:
+        session.add(blocked)
+    assert "Житель запретил странице писать ему" in words_of((await browser.get(f"/appeals/{appeal.id}")).text)
+
+
+async def test_an_answer_of_unknown_fate_can_be_confirmed_by_who_has_seen_it(vk: VK, browser: Browser) -> None:
+    appeal = await opened(vk)
+    await browser.post(f"/appeals/{appeal.id}/answers", text="Починим")
+    answer = await only(vk.resources, Answer)
+    assert f"/answers/{answer.id}/confirmation" not in (await browser.get(f"/appeals/{appeal.id}")).text
+    await change(vk.resources, Answer, state=AnswerState.UNKNOWN, error_reason="Связь оборвалась.")
+    for address in (f"/appeals/{appeal.id}", "/events?tab=sending"):
+        assert f"/answers/{answer.id}/confirmation" in (await browser.get(address)).text, address
+    await browser.post(f"/answers/{answer.id}/confirmation")
+    assert (await reread(vk.resources, appeal)).state == State.ANSWERED
 
 
 # Live

@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus
 import pytest
 
 from app.accounts.models import Role
-from app.appeals.drafts import ADDRESS, MAIL, TELEPHONE, shown_to_all
+from app.appeals.disclosure import ADDRESS, MAIL, TELEPHONE, shown_to_all
 from app.appeals.models import State
 from app.appeals.queue import Cursor, Order, Queue, Tab, tabs_for
 

@@ -43,7 +43,7 @@ async def test_a_form_becomes_an_appeal_with_its_author_words_place_and_photos(
         assert b"Example camera" not in stored
     place = next(one for one in message.attachments if one["kind"] == "geo")
     assert (place["latitude"], place["longitude"]) == (54.98, 73.36)
-    assert [one["title"] for one in message.attachments if one["kind"] == "contact"] == ["+7 900 000-00-01"]
+    assert [one["title"] for one in message.attachments if one["kind"] == "author_contact"] == ["+7 900 000-00-01"]
     assert [one["title"][:11] for one in message.attachments if one["kind"] == "consent"] == ["на обработк"]
 
 
@@ -182,7 +182,7 @@ async def test_an_operator_sees_the_photo_and_a_stranger_does_not(
         shown = await browser.get(path)
         missing = await browser.get(path[:-1] + ("0" if path[-1] != "0" else "1"))
     assert f'src="{path}"' in card
-    assert "Контакт: test@example.test" in card
+    assert "Как ответить: test@example.test" in card
     assert "platform--web" in card
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
     assert shown.headers["x-content-type-options"] == "nosniff"

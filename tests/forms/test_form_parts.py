@@ -11,6 +11,7 @@ from app.forms import limits, tokens
 from app.forms.limits import SlidingWindow, network_of
 from app.forms.photos import LONGEST_SIDE, PhotoRefused, redrawn, store_file
 from app.forms.tokens import FormToken, Receipt
+from app.intake.senders import parse_address
 from app.vault import Vault
 from tests.forms.conftest import GPS, photo
 
@@ -97,7 +98,7 @@ def test_the_window_forgets_who_came_long_ago(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     ("address", "network"),
-    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("testclient", "testclient")],
+    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("testclient", "None")],
 )
 def test_one_sender_is_an_address_or_its_network(address: str, network: str) -> None:
-    assert network_of(address) == network
+    assert network_of(parse_address(address)) == network

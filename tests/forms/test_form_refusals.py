@@ -122,6 +122,18 @@ async def test_too_many_from_one_address_must_wait_and_lose_no_word(citizen: Cit
     assert await stored(resources) == MOST_TRIES
 
 
+async def test_behind_our_own_proxy_each_citizen_is_counted_apart(citizen: Citizen, resources: Resources) -> None:
+    resources.settings.trusted_proxies = "127.0.0.0/8"
+    for number in range(MOST_TRIES + 5):
+        citizen.client.headers["X-Forwarded-For"] = f"192.0.2.{number}"
+        await citizen.send(text=f"Яма номер {number}")
+    for number in range(MOST_TRIES):  # a stranger's own invention before the proxy's word changes nothing
+        citizen.client.headers["X-Forwarded-For"] = f"198.51.100.{number}, 192.0.2.200"
+        await citizen.send(text="Ещё одна")
+    answer = await citizen.post(await citizen.open())
+    assert answer.status_code == 429
+
+
 async def test_a_page_takes_so_many_an_hour_from_whatever_addresses(citizen: Citizen, resources: Resources) -> None:
     resources.settings.form_hourly_limit = 2
     for number in range(2):

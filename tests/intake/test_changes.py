@@ -100,3 +100,36 @@ def test_a_restoration_after_a_deletion_that_came_first_creates() -> None:
 
 def test_a_restoration_of_what_stands_changes_nothing() -> None:
     assert play(incoming(Action.NEW, "яма"), incoming(Action.RESTORE, "яма"))[1][-1] is Change.NONE
+
+
+def piece(part: str, text: str = "", action: Action = Action.NEW, url: str = "") -> IncomingMessage:
+    photo = Attachment("photo", url or f"https://example.test/{part}.jpg", part=part)
+    return incoming(action, text, part=part, attachments=(photo,))
+
+
+def parts_of(message: Message) -> list[str]:
+    return [attachment["part"] for attachment in message.attachments]
+
+
+def test_pieces_of_one_message_are_gathered_in_any_order() -> None:
+    message, changes = play(piece("10"), piece("9", "Фото ямы"), piece("11"))
+    assert changes == [Change.CREATED, Change.GATHERED, Change.GATHERED]
+    assert (message.text, parts_of(message)) == ("Фото ямы", ["9", "10", "11"])
+    assert (message.edited_at, message.original_text) == (None, None)
+
+
+def test_a_piece_that_comes_twice_is_there_once() -> None:
+    message, changes = play(piece("9", "Фото ямы"), piece("9", "Фото ямы"))
+    assert changes == [Change.CREATED, Change.NONE]
+    assert parts_of(message) == ["9"]
+
+
+def test_an_edited_piece_leaves_the_others_and_the_words_alone() -> None:
+    edited = piece("10", action=Action.EDIT, url="https://example.test/better.jpg")
+    message, changes = play(piece("9", "Фото ямы"), piece("10"), edited)
+    assert changes[-1] is Change.EDITED
+    assert message.text == "Фото ямы"
+    assert [one["url"] for one in message.attachments] == [
+        "https://example.test/9.jpg",
+        "https://example.test/better.jpg",
+    ]

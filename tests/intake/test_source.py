@@ -75,6 +75,13 @@ def test_the_owner_of_a_picture_is_hidden_and_a_community_is_not() -> None:
     assert "-200000001" in shown({"owner_id": -200000001})
 
 
+def test_the_number_of_a_person_is_hidden_whoever_names_him_and_that_of_a_message_is_not() -> None:
+    for holder in ("from", "sender", "user", "chat"):
+        assert "700000001" not in shown({holder: {"id": 700000001, "first_name": "Анна"}}), holder
+    assert "-1001000000002" in shown({"chat": {"id": -1001000000002}})
+    assert "5001" in shown({"message": {"id": 5001}})
+
+
 def test_deep_nesting_ends_in_dots() -> None:
     value: Any = {"text": "secret"}
     for _ in range(30):

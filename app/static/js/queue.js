@@ -58,10 +58,8 @@ function count(field) {
   const shown = field.form?.querySelector('[data-count]')
   if (!shown) return
   shown.textContent = field.value.length.toLocaleString('ru')
-  const isOver = field.value.length > Number(field.dataset.limit)
-  shown.parentElement.classList.toggle('num--over', isOver)
-  const send = field.form.querySelector('[data-send]')
-  send.disabled = isOver || 'sending' in send.dataset
+  const parts = Math.ceil(field.value.trim().length / Number(field.dataset.limit))
+  field.form.querySelector('[data-parts]').textContent = parts > 1 ? `, частей: ${parts}` : ''
 }
 function filter(field) {
   const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
