@@ -140,7 +140,9 @@ def pages_add(
     platform: Annotated[str, typer.Option()],
     external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     name: Annotated[str, typer.Option()],
-    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука; Viber вместо него знает ключ доступа")] = "",
+    secret: Annotated[
+        str, typer.Option(help="Секретный ключ вебхука; Viber и форме не нужен, Open311 его api_key")
+    ] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
     access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора: ответы под фото, видео, товарами")] = "",
@@ -151,7 +153,7 @@ def pages_add(
     sphere: Annotated[str, typer.Option()] = "",
     audience: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Завести страницу. Последняя строка вывода: путь вебхука."""
+    """Завести страницу. Последняя строка вывода: путь вебхука, формы или интерфейса."""
     keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
@@ -162,7 +164,7 @@ def pages_add(
         return public_pages.webhook_path(page)
 
     path = change(work)
-    console.print(f"Страница «{name}» заведена. Адрес вебхука: {get_settings().base_url}{path}")
+    console.print(f"Страница «{name}» заведена. Адрес для приёма: {get_settings().base_url}{path}")
     typer.echo(path)
 
 

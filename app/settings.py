@@ -19,6 +19,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _frame_ancestors(sites: str) -> str:
+    """A source list of Content Security Policy, which must not end its directive."""
+    if not sites.strip() or not sites.isascii() or any(sign in sites for sign in ";,\r\n"):
+        raise ValueError("сайты перечисляют через пробел, без запятых и точек с запятой")
+    return sites
+
+
 def _holding_certificates(file: Path | None) -> Path | None:
     if file is None:
         return None
@@ -75,6 +82,10 @@ class Settings(BaseSettings):
     policy: str = Field("social-default", description="Политика сроков для новых обращений")
     payload_retention_days: int = Field(30, ge=2, description="Сколько дней хранить исходники доставок")
     reopen_days: int = Field(7, ge=0, description="Сколько дней новое сообщение возвращает отвеченное обращение")
+    form_frame_ancestors: Annotated[str, AfterValidator(_frame_ancestors)] = Field(
+        "*", description="Сайты, которым можно встраивать форму, через пробел: https://primersk.example; * любым"
+    )
+    form_hourly_limit: int = Field(300, ge=1, description="Сколько обращений с одной формы принимать в час")
     database_pool_size: int = Field(10, ge=1, description="Соединений с базой на процесс")
     worker_max_jobs: int = Field(100, ge=1, description="Заданий одновременно в одном рабочем процессе")
     drain_batch_size: int = Field(256, ge=1, le=5000, description="Событий в одной транзакции разбора")
@@ -102,7 +113,7 @@ class Settings(BaseSettings):
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     def api_url(self, platform: str) -> str:
-        """Base address of a platform's API."""
+        """Base address of a platform's API; where we are the platform, our own."""
         urls = {
             "vk": self.vk_api_url,
             "ok": self.ok_api_url,
@@ -110,7 +121,7 @@ class Settings(BaseSettings):
             "telegram": self.telegram_api_url,
             "viber": self.viber_api_url,
         }
-        return urls[platform].rstrip("/")
+        return urls.get(platform, self.base_url).rstrip("/")
 
     def source_networks(self, platform: str) -> tuple[Network, ...]:
         """Networks that alone may deliver webhooks of a platform; none: whoever knows the address may."""

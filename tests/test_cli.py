@@ -109,6 +109,16 @@ def test_a_page_may_name_its_sphere_and_audience(machine: Machine) -> None:
     assert "s3cret" not in result.output
 
 
+def test_a_form_needs_no_secret_and_a_city_application_does(machine: Machine) -> None:
+    given = ["--external-id", "site-1", "--name", "Сайт Примерска"]
+    form = machine.made("pages", "add", "--platform", "web", *given)
+    assert "секрет" in machine.refused("pages", "add", "--platform", "open311", *given)
+    assert "секрет" in machine.refused("pages", "add", "--platform", "vk", *given)
+    interface = machine.made("pages", "add", "--platform", "open311", *given, "--secret", "s3cret")
+    first, second = machine.rows(PublicPage)
+    assert (form, interface) == (f"/forms/{first.key}", f"/open311/v2/{second.key}")
+
+
 def test_a_page_of_viber_has_a_token_and_no_secret(machine: Machine) -> None:
     viber = ["pages", "add", "--platform", "viber", "--external-id", "pa:1", "--name", "Школа № 1"]
     assert "ключ доступа" in machine.refused(*viber)

@@ -19,6 +19,7 @@ from app.resources import Resources
 from app.sla import service as sla
 from app.triage import service as triage
 
+NOTES = {"author_contact", "service", "consent"}
 LONGEST_SEARCH_TEXT = 20_000  # characters; PostgreSQL refuses a search vector of more than a megabyte
 
 
@@ -85,7 +86,7 @@ def _open(batch: Batch, message: Message) -> Appeal:
         text=message.text,
         search_text=message.text[:LONGEST_SEARCH_TEXT],
         source_url=message.source_url,
-        has_attachments=bool(message.attachments),
+        has_attachments=has_files(message),
         is_edited=message.edited_at is not None,
         state=State.REVIEW,
         department_id=0,
@@ -97,9 +98,14 @@ def _open(batch: Batch, message: Message) -> Appeal:
     return appeal
 
 
+def has_files(message: Message) -> bool:
+    """Whether there is something to look at beside the text, and not only what else a form has asked."""
+    return any(attachment["kind"] not in NOTES for attachment in message.attachments)
+
+
 def _append(batch: Batch, appeal: Appeal, message: Message) -> None:
     appeal.search_text = f"{appeal.search_text}\n{message.text}"[:LONGEST_SEARCH_TEXT]
-    appeal.has_attachments = appeal.has_attachments or bool(message.attachments)
+    appeal.has_attachments = appeal.has_attachments or has_files(message)
     if message.author_external_id == appeal.author_external_id:
         message.author_name = message.author_name or appeal.author_name  # only nameless appeals are asked for
     batch.appended.append((appeal, message))
@@ -218,7 +224,7 @@ def reword(appeal: Appeal, message: Message, before: str) -> None:
     appeal.search_text = reworded[:LONGEST_SEARCH_TEXT]
     if message.external_id == appeal.external_id:
         appeal.text = message.text
-        appeal.has_attachments = bool(message.attachments)
+        appeal.has_attachments = has_files(message)
 
 
 async def _nothing_left(session: AsyncSession, appeal_id: int) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.departments.models import Department, Territory
+from app.platforms import PLATFORMS
 from app.public_pages.models import PublicPage
 
 ROWS = 50
@@ -32,6 +33,11 @@ class PageRow:
     stopped_reason: str | None
     last_event_at: datetime | None
     created_at: datetime
+
+    @property
+    def entrance(self) -> str:
+        """The path under which the page takes what is sent to it."""
+        return PLATFORMS[self.platform].entrance.format(platform=self.platform, key=self.key)
 
     def silent_days(self, now: datetime) -> int:
         """Whole days without an event."""

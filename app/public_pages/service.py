@@ -112,8 +112,8 @@ async def change_credentials(session: AsyncSession, vault: Vault, platform: str,
 
 
 def webhook_path(page: PublicPage) -> str:
-    """Where the platform delivers to."""
-    return f"/webhooks/{page.platform}/{page.key}"
+    """Where the platform delivers to, or people and applications send to."""
+    return PLATFORMS[page.platform].entrance.format(platform=page.platform, key=page.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from app.appeals import cycle
 from app.appeals.models import Appeal, State
 from app.departments.models import Department
 from app.errors import Invalid
+from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
 from app.time import utc_now
@@ -78,7 +79,8 @@ def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
     appeal.agency = _best(judgement.agency)
     appeal.confidence = _probability(judgement.topic)
     appeal.severity = severity_of(appeal.topic or "")
-    appeal.is_talk = judgement.appeal_probability < thresholds["appeal"]
+    may_be_talk = PLATFORMS[appeal.platform].takes_talk
+    appeal.is_talk = may_be_talk and judgement.appeal_probability < thresholds["appeal"]
 
 
 def _best(guesses: Sequence[Guess]) -> str | None:
