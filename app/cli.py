@@ -23,6 +23,7 @@ from app.accounts.models import Role
 from app.audit.service import audit
 from app.db import NotPostgres, SchemaIsStale
 from app.errors import AppError
+from app.file_store import FileStoreNotUsable
 from app.installation import migrate_database, with_resources, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
@@ -51,7 +52,7 @@ T = TypeVar("T")
 EXPECTED_ERRORS = (
     AppError, NotConfigured, NotPostgres, SchemaIsStale, SecretKeyMissing, CannotDecrypt, ArtifactRejected,
     RuleSetInvalid, UnknownCode, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
-    httpx.HTTPError, OSError,
+    FileStoreNotUsable, httpx.HTTPError, OSError,
 )  # fmt: skip
 
 

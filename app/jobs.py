@@ -30,6 +30,7 @@ class Job(StrEnum):
     DELIVER_ANSWERS = "deliver_answers"
     FETCH_AUTHORS = "fetch_authors"
     FETCH_TEXTS = "fetch_texts"
+    FETCH_FILES = "fetch_files"
 
 
 def enqueue(session: AsyncSession, job: Job) -> None:

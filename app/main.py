@@ -15,6 +15,7 @@ from app import db, health
 from app.accounts import pages as accounts
 from app.accounts.access import StaffDep
 from app.appeals import api as appeals_api
+from app.appeals import file_pages
 from app.appeals import pages as appeals
 from app.badges import badges_of
 from app.intake import pages as intake
@@ -48,8 +49,8 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     )
     app.state.settings = settings
     for router in (
-        health.router, accounts.router, appeals.router, triage.router, appeals_api.router, reports.router,
-        reports_api.router, intake.router, public_pages.router,
+        health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
+        reports.router, reports_api.router, intake.router, public_pages.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

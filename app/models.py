@@ -6,6 +6,7 @@ from app.accounts.models import ApiToken, LoginSession, User
 from app.appeals.models import Answer, Appeal, Contact, Draft, HistoryEntry, Message, PagePost
 from app.audit.models import AuditEntry
 from app.departments.models import Department, Territory
+from app.files.models import MessageFile, StoredFile
 from app.intake.models import InboxEvent
 from app.public_pages.models import PublicPage
 from app.sla.models import Clock
@@ -15,5 +16,6 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "Answer", "ApiToken", "Appeal", "AuditEntry", "Clock", "Contact", "Department", "Draft", "HistoryEntry",
-    "InboxEvent", "LabelChoice", "LoginSession", "Message", "PagePost", "PublicPage", "Territory", "User", "metadata",
+    "InboxEvent", "LabelChoice", "LoginSession", "Message", "MessageFile", "PagePost", "PublicPage", "StoredFile",
+    "Territory", "User", "metadata",
 ]  # fmt: skip

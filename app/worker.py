@@ -20,7 +20,9 @@ from app.accounts.service import purge_expired_sessions
 from app.appeals.authors import fetch_authors
 from app.appeals.breaches import mark_breaches
 from app.appeals.delivery import deliver_batch
+from app.appeals.files import fetch_files
 from app.db import require_current_schema
+from app.files.keeping import remove_unused
 from app.intake.cropped import fetch_texts
 from app.intake.service import drain_batch, forget_payloads
 from app.jobs import Job, dump, load, redis_settings
@@ -87,17 +89,23 @@ async def complete_texts(resources: Resources) -> int:
     return 0
 
 
+async def bring_files(resources: Resources) -> int:
+    """Fetch one batch of attachments."""
+    return await fetch_files(resources, utc_now())
+
+
 async def sweep(resources: Resources) -> int:
     """Mark the clocks that have run out."""
     return await mark_breaches(resources, utc_now())
 
 
 async def tidy(resources: Resources) -> int:
-    """Retention: raw deliveries and lapsed sessions."""
+    """Retention: raw deliveries, lapsed sessions, files that no message carries."""
     now = utc_now()
     async with resources.database.transaction() as session:
         await forget_payloads(session, now - timedelta(days=resources.settings.payload_retention_days))
         await purge_expired_sessions(session, now)
+    await remove_unused(resources, now)
     return 0
 
 
@@ -108,6 +116,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
         Job.DELIVER_ANSWERS: Solo(deliver, DELIVERIES_AT_ONCE),
         Job.FETCH_AUTHORS: Solo(name_authors),
         Job.FETCH_TEXTS: Solo(complete_texts),
+        Job.FETCH_FILES: Solo(bring_files),
     }
     return Worker(
         functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
@@ -118,6 +127,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
             cron(_named(Solo(sweep)), name="cron_breaches", second={15, 45}, run_at_startup=True),
             cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
             cron(_named(jobs[Job.FETCH_TEXTS]), name="cron_texts", second={55}),
+            cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
         ],
         redis_settings=redis_settings(resources.settings.redis_url),
