@@ -21,9 +21,9 @@ from app.accounts import service as accounts
 from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.audit.service import audit
+from app.cli_channels import channels_app
 from app.db import NotPostgres, SchemaIsStale
 from app.errors import AppError
-from app.file_store import FileStoreNotUsable
 from app.installation import migrate_database, with_resources, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
@@ -45,6 +45,7 @@ pages_app = typer.Typer(no_args_is_help=True, help="Официальные ст�
 events_app = typer.Typer(no_args_is_help=True, help="Доставки, которые не удалось разобрать.")
 for name, group in (("token", token_app), ("user", user_app), ("pages", pages_app), ("events", events_app)):
     app.add_typer(group, name=name)
+app.add_typer(channels_app, name="channels")
 
 console = Console(stderr=True)
 COMMAND_LINE = Actor(label="Командная строка", role=Role.ADMIN)
@@ -52,7 +53,7 @@ T = TypeVar("T")
 EXPECTED_ERRORS = (
     AppError, NotConfigured, NotPostgres, SchemaIsStale, SecretKeyMissing, CannotDecrypt, ArtifactRejected,
     RuleSetInvalid, UnknownCode, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
-    FileStoreNotUsable, httpx.HTTPError, OSError,
+    httpx.HTTPError, OSError,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ PIECE_BYTES = 256 * 1024
 S3_SECONDS = 30
 
 
-class FileStoreNotUsable(ValueError):
+class FileStoreNotUsable(OSError):
     """APPEALS_FILES_URL names no store that we know, or it cannot be opened."""
 
 
@@ -73,22 +73,28 @@ def _told(sentence: str) -> Iterator[None]:
 
 def open_file_store(settings: Settings) -> FileStore:
     """The store that APPEALS_FILES_URL names. Raises FileStoreNotUsable."""
+    bucket, prefix = _place(settings.files_url)
     try:
-        if not settings.files_url:
+        if not bucket:
             return FileStore(LocalStore(settings.data_dir / FOLDER, mkdir=True))
-        return FileStore(_bucket(settings))
+        return FileStore(_bucket(settings, bucket, prefix))
     except (BaseError, OSError) as error:
         raise FileStoreNotUsable(f"APPEALS_FILES_URL: хранилище не открывается ({type(error).__name__})") from error
 
 
-def _bucket(settings: Settings) -> S3Store:
-    address = urlsplit(settings.files_url)
-    if address.scheme != "s3" or not address.hostname or address.query or address.fragment:
+def _place(url: str) -> tuple[str, str]:
+    """Bucket and prefix; both empty for the folder."""
+    address = urlsplit(url)
+    if url and (address.scheme != "s3" or not address.hostname or address.query or address.fragment):
         raise FileStoreNotUsable("APPEALS_FILES_URL: нужен адрес вида s3://корзина/префикс или ничего")
+    return address.hostname or "", address.path.strip("/")
+
+
+def _bucket(settings: Settings, bucket: str, prefix: str) -> S3Store:
     patience = timedelta(seconds=S3_SECONDS)
     return S3Store(
-        address.hostname,
-        prefix=address.path.strip("/") or None,
+        bucket,
+        prefix=prefix or None,
         endpoint=settings.files_s3_endpoint or f"https://s3.{settings.files_s3_region}.amazonaws.com",
         region=settings.files_s3_region,
         access_key_id=settings.files_s3_access_key.get_secret_value(),

@@ -31,6 +31,7 @@ class Job(StrEnum):
     FETCH_AUTHORS = "fetch_authors"
     FETCH_TEXTS = "fetch_texts"
     FETCH_FILES = "fetch_files"
+    TELL_DEPARTMENTS = "tell_departments"
 
 
 def enqueue(session: AsyncSession, job: Job) -> None:

@@ -22,6 +22,7 @@ from app.intake import pages as intake
 from app.intake import webhooks
 from app.live import Live
 from app.logs import configure_logging
+from app.outgoing import pages as outgoing
 from app.public_pages import pages as public_pages
 from app.reference import require_reference_data
 from app.reports import api as reports_api
@@ -50,7 +51,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.state.settings = settings
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
-        reports.router, reports_api.router, intake.router, public_pages.router,
+        reports.router, reports_api.router, intake.router, public_pages.router, outgoing.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

@@ -8,6 +8,7 @@ from app.audit.models import AuditEntry
 from app.departments.models import Department, Territory
 from app.files.models import MessageFile, StoredFile
 from app.intake.models import InboxEvent
+from app.outgoing.models import ChannelAppeal, DepartmentChannel, DepartmentDelivery
 from app.public_pages.models import PublicPage
 from app.sla.models import Clock
 from app.triage.models import LabelChoice
@@ -15,7 +16,7 @@ from app.triage.models import LabelChoice
 metadata = SQLModel.metadata
 
 __all__ = [
-    "Answer", "ApiToken", "Appeal", "AuditEntry", "Clock", "Contact", "Department", "Draft", "HistoryEntry",
-    "InboxEvent", "LabelChoice", "LoginSession", "Message", "MessageFile", "PagePost", "PublicPage", "StoredFile",
-    "Territory", "User", "metadata",
+    "Answer", "ApiToken", "Appeal", "AuditEntry", "ChannelAppeal", "Clock", "Contact", "Department",
+    "DepartmentChannel", "DepartmentDelivery", "Draft", "HistoryEntry", "InboxEvent", "LabelChoice", "LoginSession",
+    "Message", "MessageFile", "PagePost", "PublicPage", "StoredFile", "Territory", "User", "metadata",
 ]  # fmt: skip
