@@ -32,6 +32,8 @@ class Job(StrEnum):
     FETCH_TEXTS = "fetch_texts"
     POLL_PAGES = "poll_pages"
     WATCH_CONNECTIONS = "watch_connections"
+    FETCH_FILES = "fetch_files"
+    TELL_DEPARTMENTS = "tell_departments"
 
 
 def enqueue(session: AsyncSession, job: Job) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app import files
 from app.appeals import cycle
 from app.appeals.models import Appeal, Message, State
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
@@ -34,6 +35,7 @@ async def take_effect(resources: Resources, session: AsyncSession, arrivals: Seq
         await _gather_words(batch, [one for one in citizens if _has_new_words(one)])
         await assign_ids(session, [one.message for one in touched if one.message.id is None])
         await assign_ids(session, batch.opened)
+        await files.expect(session, [one.message for one in citizens], now)
         await _follow_changes(batch, [one for one in citizens if not one.is_new])
         await _judge(batch)
         await recognise_own(batch, [one for one in touched if one.message.is_own and Change.CREATED in one.changes])
