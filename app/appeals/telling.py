@@ -54,7 +54,7 @@ async def tell_departments(session: AsyncSession) -> None:
             entries.setdefault(entry.appeal_id, []).append(entry)
     plan = _Plan(channels, await _held(session, list(entries)))
     for appeal in await _standing(session, list(entries)):
-        plan.add(appeal, entries[appeal.id])
+        plan.add(appeal, sorted(entries[appeal.id], key=lambda entry: entry.at))
     if plan.happenings:
         session.add_all(await write_payloads(session, plan.happenings))
         enqueue(session, Job.TELL_DEPARTMENTS)

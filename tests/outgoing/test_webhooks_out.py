@@ -25,6 +25,8 @@ from tests.office import ROAD, departments, do, other_department, rows
 from tests.outgoing.conftest import SECRET, Desk
 from tests.outgoing.receiver import Broken, refusal
 
+REWORDED = "Когда отремонтируют дорогу? Яма на яме каждый день"
+
 
 async def test_a_new_appeal_reaches_the_system_of_its_department_signed(desk: Desk) -> None:
     await desk.channel(await desk.department_of_appeals())
@@ -75,8 +77,9 @@ async def test_departments_without_a_channel_are_told_nothing_and_nothing_is_ask
 async def test_the_life_of_an_appeal_is_told_in_its_order(desk: Desk) -> None:
     await desk.channel(await desk.department_of_appeals())
     appeal = await desk.appeal()
-    await desk.vk.comment("И фонарь не горит уже неделю", 732, parents_stack=[731])
-    edit = {"id": 731, "from_id": 100000002, "date": int(NOW.timestamp()), "text": "Яма стала больше, ремонта нет",
+    await desk.vk.comment("Дорога разбита: яма на яме, колёса пробиваем", 732, parents_stack=[731])
+    await desk.vk.drain()
+    edit = {"id": 731, "from_id": 100000002, "date": int(NOW.timestamp()), "text": REWORDED,
             "post_id": 700, "owner_id": -200000001}  # fmt: skip
     await desk.vk.deliver(desk.vk.event("wall_reply_edit", edit))
     await desk.vk.drain()
@@ -89,8 +92,8 @@ async def test_the_life_of_an_appeal_is_told_in_its_order(desk: Desk) -> None:
     assert desk.receiver.events() == [
         "appeal.routed", "appeal.appended", "appeal.edited", "appeal.deleted", "appeal.closed",
     ]  # fmt: skip
-    assert told[1]["message"]["text"] == "И фонарь не горит уже неделю"
-    assert told[2]["appeal"]["text"] == "Яма стала больше, ремонта нет"
+    assert told[1]["message"]["text"] == "Дорога разбита: яма на яме, колёса пробиваем"
+    assert told[2]["appeal"]["text"] == REWORDED
     assert told[3]["message"]["deleted_at"] is not None
     assert (told[4]["appeal"]["state"], told[4]["details"]) == ("closed", {"reason": "answered_elsewhere"})
 
