@@ -15,7 +15,8 @@ ATTACHMENT_NAMES = {
     "audio": "Аудио", "audio_message": "Голосовое сообщение", "doc": "Файл", "link": "Ссылка", "wall": "Запись",
     "poll": "Опрос", "market": "Товар", "story": "История", "geo": "Место на карте", "forwarded": "Пересланное",
     "animation": "Анимация", "video_note": "Видеосообщение", "contact": "Контакт", "checklist": "Список дел",
-    "call": "Звонок", "keyboard": "Кнопки", "author_contact": "Как ответить", "service": "Рубрика", "consent": "Согласие",
+    "call": "Звонок", "keyboard": "Кнопки", "author_contact": "Как ответить", "service": "Рубрика",
+    "consent": "Согласие",
 }  # fmt: skip
 TURNING_POINTS = {"rerouted", "reopened", "confirmed", "closed", "breached", "answered_in_platform", "answer_cancelled"}
 

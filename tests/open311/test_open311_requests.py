@@ -36,8 +36,8 @@ async def test_a_request_becomes_an_appeal_with_its_author_words_place_and_kind(
     assert appeal.text == f"Яма у дома 10\n\nАдрес: ул. Примерная, 10\nРубрика: {POTHOLES}"
     assert (appeal.post_external_id, appeal.topic_group, appeal.is_talk) == (CODE, "Дороги", False)
     assert [(one["kind"], one["url"] or one["title"]) for one in message.attachments] == [
-        ("photo", "https://media.example.test/p.jpg"), ("geo", "ул. Примерная, 10"), ("author_contact", "test@example.test"),
-        ("service", POTHOLES),
+        ("photo", "https://media.example.test/p.jpg"), ("geo", "ул. Примерная, 10"),
+        ("author_contact", "test@example.test"), ("service", POTHOLES),
     ]  # fmt: skip
     assert await city_app.read(f"tokens/{token}.json") == [{"service_request_id": str(appeal.id), "token": token}]
     async with await signed_in(app, resources) as browser:
