@@ -64,7 +64,7 @@ def _file(found: Mapping[str, Any], file: KnownFile | None, number: int) -> File
         kind=kind,
         name=f"{text}: {title}" if title else text,
         address=_address(given, file),
-        thumbnail=_thumbnail(kind, given, file),
+        thumbnail=_thumbnail(file),
         note=_note(file),
         place=_place(found),
     )
@@ -77,11 +77,9 @@ def _address(given: str, file: KnownFile | None) -> str:
     return file.address or ("" if file.state is FileState.REFUSED else given)
 
 
-def _thumbnail(kind: str, given: str, file: KnownFile | None) -> str:
+def _thumbnail(file: KnownFile | None) -> str:
     """Nothing is shown from elsewhere: a browser that asks there tells who looks at what."""
-    if file is None:
-        return given if kind in PICTURES and given.startswith("/") else ""
-    return file.thumbnail
+    return file.thumbnail if file is not None else ""
 
 
 def _note(file: KnownFile | None) -> str:

@@ -14,7 +14,7 @@ from app.jobs import Job, enqueue
 # A video's address is that of its page on the site; what else platforms attach is no file.
 WANTED_KINDS = frozenset({"photo", "doc", "sticker", "graffiti", "gift", "audio_message"})
 MOST_FILES = 30  # of one message
-SOURCE_FIELDS = ("kind", "url", "file_id")
+SOURCE_FIELDS = ("kind", "url", "file_id", "sha256")
 
 Source = dict[str, Any]
 
@@ -75,14 +75,14 @@ async def _former(session: AsyncSession, message_ids: Sequence[int]) -> dict[int
 
 def _rows(message: CarriesFiles, known: Mapping[tuple[Any, ...], Any], now: datetime) -> Iterable[MessageFile]:
     for position, source in _wanted(message).items():
-        old = known.get(_key(source))
+        old, kept = known.get(_key(source)), source["sha256"]
         yield MessageFile(
             message_id=message.id or 0,
             position=position,
             page_id=message.page_id,
             source=source,
-            state=old.state if old else FileState.PENDING,
-            sha256=old.sha256 if old else None,
+            state=FileState.STORED if kept else old.state if old else FileState.PENDING,
+            sha256=kept or (old.sha256 if old else None),
             reason=old.reason if old else None,
             attempts=old.attempts if old else 0,
             next_attempt_at=old.next_attempt_at if old else now,
@@ -100,9 +100,8 @@ def _wanted(message: CarriesFiles) -> dict[int, Source]:
 
 
 def is_wanted(attachment: Mapping[str, Any]) -> bool:
-    """Whether an attachment is a file that we keep. An address of our own is kept already."""
-    url = str(attachment.get("url") or "")
-    return attachment.get("kind") in WANTED_KINDS and not url.startswith("/") and bool(url or attachment.get("file_id"))
+    """Whether an attachment is a file that we keep."""
+    return attachment.get("kind") in WANTED_KINDS and any(attachment.get(name) for name in ("url", "file_id", "sha256"))
 
 
 def _key(source: Source) -> tuple[Any, ...]:

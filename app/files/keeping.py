@@ -15,7 +15,7 @@ from app.files.models import MessageFile, StoredFile
 from app.files.thumbnails import thumbnail
 from app.resources import Resources
 
-UNUSED_FOR = timedelta(days=1)  # a file is stored before the message that carries it knows it
+UNUSED_FOR = timedelta(days=30)  # a file is stored before the message that carries it is read from the inbox
 REMOVED_AT_ONCE = 200
 _one_picture_at_a_time = asyncio.Semaphore(1)  # decoded, one takes up to 150 MB
 

@@ -6,18 +6,17 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from fastapi import Path as InPath
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from prometheus_client import Counter
 from sqlalchemy import select
 from sqlmodel import col
 
-from app.accounts.access import StaffDep, public
+from app.accounts.access import public
 from app.db import SessionDep
 from app.errors import NotFound, Unavailable
 from app.forms import limits, tokens
 from app.forms.filled import Filled, is_stale, problem_of_sending, problems_of, read_filled, submission_of
-from app.forms.photos import FOLDER, PhotoRefused, file_path, keep_photos
+from app.forms.photos import PhotoRefused, keep_photos
 from app.forms.status import message_key, read_status
 from app.forms.tokens import FormToken, Receipt
 from app.intake.senders import sender_address
@@ -37,7 +36,6 @@ MOST_PARTS = 50
 LONGEST_TOKEN = 300
 WIDGET = STATIC / "js" / "widget.js"
 WIDGET_HEADERS = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
-PHOTO_HEADERS = {"Cache-Control": "private, max-age=86400, immutable"}
 SENT = Counter("appeals_forms_total", "Forms sent", ["outcome"])
 CHECK = "Проверьте, что заполнено."
 TOO_OFTEN = "С вашего адреса слишком много обращений подряд. Подождите и отправьте ещё раз."
@@ -115,7 +113,7 @@ async def _take(request: Request, page: PublicPage, filled: Filled, token: FormT
         raise Refused(422, "suspicious", problem)
     await _keep_limits(request, page_id, now)
     try:
-        photos = await keep_photos(_resources(request).settings.data_dir, [await one.read() for one in filled.photos])
+        photos = await keep_photos(_resources(request), [await one.read() for one in filled.photos], now)
         submission = submission_of(filled, token, photos, now)
         webhooks: Webhooks = request.app.state.webhooks
         await webhooks.keep(page_id, message_key(submission.number), WebForm.place, submission.stored())
@@ -182,14 +180,3 @@ async def show_receipt(request: Request, session: SessionDep, receipt: str) -> R
         status=await read_status(session, resources.vault, found),
         address=f"{site.rstrip('/')}{START}receipts/{receipt}",
     )
-
-
-@router.get("/forms/photos/{content_hash}")
-async def show_photo(
-    request: Request, actor: StaffDep, content_hash: Annotated[str, InPath(pattern=r"^[0-9a-f]{64}$")]
-) -> Response:
-    """A photo that came with a form, for people of the office."""
-    path = file_path(_resources(request).settings.data_dir / FOLDER, content_hash)
-    if not path.is_file():
-        raise NotFound("Такого фото нет")
-    return FileResponse(path, media_type="image/jpeg", headers=PHOTO_HEADERS)

@@ -4,14 +4,15 @@ Every photo is drawn anew as JPEG: where and with what it was taken is left out,
 """
 
 import asyncio
-import hashlib
 import io
-import os
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
+from datetime import datetime
 
 from PIL import Image, ImageOps
+
+from app.files.content import FileRefused
+from app.files.keeping import keep
+from app.resources import Resources
 
 MOST_PHOTOS = 5
 MOST_PHOTO_BYTES = 10 * 1024 * 1024
@@ -19,7 +20,6 @@ MOST_PIXELS = 24_000_000  # decoded at once; a JPEG is decoded at a fraction of 
 LONGEST_SIDE = 2560
 QUALITY = 85
 FORMATS = ("JPEG", "PNG", "WEBP")
-FOLDER = "files"
 NOT_A_PHOTO = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow says of bad files
 _one_at_a_time = asyncio.Semaphore(1)  # a decoded photo takes up to 100 MB
 
@@ -28,19 +28,23 @@ class PhotoRefused(Exception):
     """Why a photo cannot be taken, as a Russian sentence."""
 
 
-async def keep_photos(data_dir: Path, photos: Iterable[bytes]) -> tuple[str, ...]:
-    """Store each photo; their content hashes. Raises PhotoRefused, OSError (the disk)."""
+async def keep_photos(resources: Resources, photos: Iterable[bytes], now: datetime) -> tuple[str, ...]:
+    """Store each photo among the files; their content hashes. Raises PhotoRefused, OSError (the store)."""
     kept = []
     for number, data in enumerate(photos, 1):
+        if len(data) > MOST_PHOTO_BYTES:
+            raise PhotoRefused(f"Фото {number} больше 10 МБ")
         async with _one_at_a_time:
-            kept.append(await asyncio.to_thread(_keep, data_dir, data, number))
+            picture = await asyncio.to_thread(redrawn, data, number)
+        kept.append(await _keep(resources, picture, number, now))
     return tuple(kept)
 
 
-def _keep(data_dir: Path, data: bytes, number: int) -> str:
-    if len(data) > MOST_PHOTO_BYTES:
-        raise PhotoRefused(f"Фото {number} больше 10 МБ")
-    return store_file(data_dir / FOLDER, redrawn(data, number))
+async def _keep(resources: Resources, picture: bytes, number: int, now: datetime) -> str:
+    try:
+        return (await keep(resources, picture, now)).sha256
+    except FileRefused as refusal:
+        raise PhotoRefused(f"Фото {number}: {refusal}") from refusal
 
 
 def redrawn(data: bytes, number: int = 1) -> bytes:
@@ -72,24 +76,3 @@ def _on_white(image: Image.Image) -> Image.Image:
     picture = Image.new("RGB", layer.size, "white")
     picture.paste(layer, mask=layer.getchannel("A"))
     return picture
-
-
-def store_file(folder: Path, data: bytes) -> str:
-    """Keep the bytes under their SHA-256, on disk when this returns; the hash. Raises OSError."""
-    content_hash = hashlib.sha256(data).hexdigest()
-    path = file_path(folder, content_hash)
-    if path.exists():
-        return content_hash
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).replace(path)
-    return content_hash
-
-
-def file_path(folder: Path, content_hash: str) -> Path:
-    """Where the file of this hash is."""
-    return folder / content_hash[:2] / content_hash

@@ -143,7 +143,7 @@ def one_line(text: str) -> str:
 
 def _attachments(fields: Fields) -> tuple[Attachment, ...]:
     found = [
-        Attachment("photo", url=photo_path(value), file_id=value)
+        Attachment("photo", sha256=value)
         for value in fields.items("photos", MOST_FILES)
         if isinstance(value, str) and CONTENT_HASH.fullmatch(value)
     ]
@@ -179,8 +179,3 @@ def degrees(value: Any, largest: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) <= largest else None
-
-
-def photo_path(content_hash: str) -> str:
-    """Where people of the office see a photo of a form."""
-    return f"/forms/photos/{content_hash}"

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from app.accounts.actor import Actor
 from app.appeals import service
 from app.appeals.models import Appeal, Message, State
-from app.forms.photos import FOLDER, file_path
+from app.files.keeping import place_of
 from app.intake.models import EventState, InboxEvent
 from app.resources import Resources
 from app.sla.models import Clock
@@ -38,7 +38,7 @@ async def test_a_form_becomes_an_appeal_with_its_author_words_place_and_photos(
     photos = [one for one in message.attachments if one["kind"] == "photo"]
     assert len(photos) == 2
     for one in photos:
-        stored = file_path(resources.settings.data_dir / FOLDER, one["file_id"]).read_bytes()
+        stored = b"".join([piece async for piece in await resources.files.read(place_of(one["sha256"]))])
         assert stored.startswith(b"\xff\xd8")
         assert b"Example camera" not in stored
     place = next(one for one in message.attachments if one["kind"] == "geo")
@@ -176,12 +176,12 @@ async def test_an_operator_sees_the_photo_and_a_stranger_does_not(
     await citizen.send([("x.jpg", photo(), "image/jpeg")], contact="test@example.test", address="ул. Примерная, 10")
     await citizen.drain()
     appeal, message = await only(resources, Appeal), await only(resources, Message)
-    path = message.attachments[0]["url"]
+    path = f"/files/{message.attachments[0]['sha256']}"
     async with await signed_in(app, resources) as browser:
         card = (await browser.get(f"/appeals/{appeal.id}")).text
         shown = await browser.get(path)
         missing = await browser.get(path[:-1] + ("0" if path[-1] != "0" else "1"))
-    assert f'src="{path}"' in card
+    assert f'src="{path}/thumbnail"' in card
     assert "Как ответить: test@example.test" in card
     assert "platform--web" in card
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")

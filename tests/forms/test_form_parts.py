@@ -2,14 +2,13 @@
 
 import io
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from app.forms import limits, tokens
 from app.forms.limits import SlidingWindow, network_of
-from app.forms.photos import LONGEST_SIDE, PhotoRefused, redrawn, store_file
+from app.forms.photos import LONGEST_SIDE, PhotoRefused, redrawn
 from app.forms.tokens import FormToken, Receipt
 from app.intake.senders import parse_address
 from app.vault import Vault
@@ -50,12 +49,6 @@ def test_a_large_photo_is_made_smaller_while_it_is_read() -> None:
     assert max(drawn.size) <= LONGEST_SIDE
     with pytest.raises(PhotoRefused, match="точек"):
         redrawn(photo(7000, kind="PNG"))
-
-
-def test_equal_files_are_kept_once(tmp_path: Path) -> None:
-    first, second = store_file(tmp_path, b"x"), store_file(tmp_path, b"x")
-    assert first == second
-    assert [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()] == [b"x"]
 
 
 def test_a_token_is_opened_by_its_own_kind_and_key_only() -> None:
