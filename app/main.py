@@ -15,6 +15,7 @@ from app import db, health
 from app.accounts import pages as accounts
 from app.accounts.access import StaffDep
 from app.appeals import api as appeals_api
+from app.appeals import file_pages
 from app.appeals import pages as appeals
 from app.badges import badges_of
 from app.forms import pages as forms
@@ -24,6 +25,7 @@ from app.intake import webhooks
 from app.live import Live
 from app.logs import configure_logging
 from app.open311 import api as open311
+from app.outgoing import pages as outgoing
 from app.public_pages import pages as public_pages
 from app.reference import require_reference_data
 from app.reports import api as reports_api
@@ -51,8 +53,9 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     )
     app.state.settings = settings
     for router in (
-        health.router, accounts.router, appeals.router, triage.router, appeals_api.router, reports.router,
-        reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
+        health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
+        reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
+        outgoing.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

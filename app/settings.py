@@ -5,10 +5,17 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def _hosts(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
 
 
 def _known_zone(name: str) -> str:
@@ -68,6 +75,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         SecretStr(""), description="32 байта base64: ключ шифрования; пусто: файл secret.key в папке данных"
     )
+    old_secret_keys: SecretStr = Field(
+        SecretStr(""), description="Прежние ключи шифрования через запятую, base64: ими только открывают"
+    )
     is_demo: bool = Field(False, description="Демонстрация: песочница и ненастоящий сервер платформы")
     is_cookie_secure: bool = Field(False, description="Отдавать cookie только по HTTPS; включите за TLS-прокси")
     rules_dir: Path | None = Field(None, description="Папка таблиц компетенции; пусто: таблицы из поставки")
@@ -103,6 +113,20 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[str, AfterValidator(_known_networks)] = Field(
         "", description="Сети своих прокси через запятую: только им верим, от кого запрос (X-Forwarded-For)"
     )
+    files_url: str = Field(
+        "", description="Хранилище вложений: s3://корзина/префикс; пусто: папка files в папке данных"
+    )
+    files_s3_endpoint: str = Field("", description="Адрес S3-совместимого хранилища; пусто: Amazon")
+    files_s3_region: str = Field("us-east-1", description="Регион хранилища S3")
+    files_s3_access_key: SecretStr = Field(SecretStr(""), description="Ключ доступа хранилища S3")
+    files_s3_secret_key: SecretStr = Field(SecretStr(""), description="Секретный ключ хранилища S3")
+    file_limit_mb: int = Field(20, ge=1, le=200, description="Самый большой файл вложения, МБ")
+    files_internal_hosts: str = Field(
+        "", description="Узлы своей сети, откуда можно брать вложения: имя или имя:порт через запятую; обычно пусто"
+    )
+    channels_internal_hosts: str = Field(
+        "", description="Узлы своей сети, куда можно слать события отделам: имя или имя:порт через запятую"
+    )
 
     @property
     def base_url(self) -> str:
@@ -123,6 +147,18 @@ class Settings(BaseSettings):
     def source_networks(self, platform: str) -> tuple[Network, ...]:
         """Networks that alone may deliver webhooks of a platform; none: whoever knows the address may."""
         return networks(self.ok_source_networks) if platform == "ok" else ()
+
+    def hosts_of_files(self) -> frozenset[str]:
+        """Internal hosts that attachments may come from; in a demonstration also the stand-ins on this machine."""
+        hosts = _hosts(self.files_internal_hosts)
+        if not self.is_demo:
+            return hosts
+        stand_ins = [self.vk_api_url, self.ok_api_url, self.max_api_url, self.telegram_api_url, self.viber_api_url]
+        return hosts | {place.netloc for place in map(urlsplit, stand_ins) if place.hostname in LOOPBACK}
+
+    def hosts_of_channels(self) -> frozenset[str]:
+        """Internal hosts that departments' own systems may be at."""
+        return _hosts(self.channels_internal_hosts)
 
 
 @lru_cache

@@ -214,6 +214,28 @@ def test_failed_events_are_sent_again_one_or_all(machine: Machine) -> None:
     assert "нет" in machine.refused("events", "retry", "404")
 
 
+def test_a_channel_is_opened_listed_stopped_and_resumed(machine: Machine) -> None:
+    add = ["channels", "add", "--department", "omsk-city", "--url", "https://crm.example/hook?key=private"]
+    assert len(machine.made(*add, "--event", "appeal.closed")) >= 32  # a secret of our own making
+    assert machine.made(*add, "--secret", "a-secret-of-the-department") == "a-secret-of-the-department"
+    assert machine.made(*add, "--kind", "open311", "--secret", "key", "--service", "=other") == ""
+    assert "работает" in machine.made("channels", "list")
+    machine.made("channels", "stop", "1", "--reason", "ремонт")
+    listed = machine.enter("channels", "list").stdout
+    assert "остановлен: ремонт" in listed
+    assert "private" not in listed
+    machine.made("channels", "resume", "1")
+    machine.made("channels", "replay", "1")
+
+
+def test_a_channel_that_makes_no_sense_is_refused_in_words(machine: Machine) -> None:
+    add = ["channels", "add", "--department", "omsk-city"]
+    assert "https" in machine.refused(*add, "--url", "http://crm.example/hook")
+    assert "ТЕМА=код" in machine.refused(*add, "--url", "https://crm.example/", "--service", "roads")
+    assert "Канала № 9 нет" in machine.refused("channels", "stop", "9")
+    assert "Доставки № 9 нет" in machine.refused("channels", "replay", "1", "--delivery", "9")
+
+
 def test_migrating_brings_schema_and_reference_data_up_to_date(machine: Machine) -> None:
     with machine.engine.begin() as connection:
         code = connection.execute(text("UPDATE department SET name = 'Старое имя' RETURNING code")).scalars().first()

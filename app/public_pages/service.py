@@ -35,12 +35,13 @@ def seal_credentials(vault: Vault, credentials: Credentials) -> bytes:
 
 
 def open_credentials(vault: Vault, page: PublicPage) -> Credentials:
-    """Credentials of a page. Raises CannotDecrypt."""
-    return Credentials(
-        external_id=page.external_id,
-        discussion_id=page.discussion_id or "",
-        **json.loads(vault.open(page.credentials)),
-    )
+    """Credentials of a page, without a secret where it has none. Raises CannotDecrypt."""
+    return replace(open_sealed(vault, page.external_id, page.credentials), discussion_id=page.discussion_id or "")
+
+
+def open_sealed(vault: Vault, external_id: str, sealed: bytes | None) -> Credentials:
+    """What `seal_credentials` has sealed. Raises CannotDecrypt."""
+    return Credentials(external_id, **(json.loads(vault.open(sealed)) if sealed is not None else {}))
 
 
 async def add_page(
@@ -152,7 +153,9 @@ class PageDirectory:
             return None
         async with self._database.transaction() as session:
             found = await session.scalar(
-                select(PublicPage).where(col(PublicPage.key) == key, col(PublicPage.is_active))
+                select(PublicPage).where(
+                    col(PublicPage.key) == key, col(PublicPage.is_active), col(PublicPage.credentials).is_not(None)
+                )
             )
         if found is None or found.id is None:
             self._pages.pop(key, None)
