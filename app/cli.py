@@ -143,7 +143,7 @@ def pages_add(
     external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     name: Annotated[str, typer.Option()],
     secret: Annotated[
-        str, typer.Option(help="Секретный ключ вебхука, api_key для Open311; форме и Viber не нужен")
+        str, typer.Option(help="Секретный ключ вебхука; Viber и форме не нужен, Open311 его api_key")
     ] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
     access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
