@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from classifier import commands
+from classifier.accurate import AccurateJudge, ExtraIsAbsent
 from classifier.artifact import ArtifactRejected
 from classifier.dataset import Columns
 from classifier.judge import BATCH, Judge, Judgement
@@ -61,13 +62,17 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Не опираться на знания поставляемой модели.")
     ] = False,
+    tier: Annotated[Tier, typer.Option("--tier", help="accurate учит ещё и точный уровень.")] = Tier.DEFAULT,
     held_out: Annotated[
         bool, typer.Option("--held-out/--no-held-out", help="Ещё и измерить на отложенной пятой части.")
     ] = False,
 ) -> None:
     """Обучает модель на всех строках и записывает её с паспортом и карточкой."""
     columns = Columns(text_column, _labels(label), header)
-    manifest = commands.train(data, columns, talk, out, screen, from_scratch=from_scratch, held_out=held_out)
+    manifest = commands.train(
+        data, columns, talk, out, screen,
+        from_scratch=from_scratch, held_out=held_out, accurate=tier is Tier.ACCURATE,
+    )  # fmt: skip
     screen.print(f"Записано: {out / 'model.npz'}, версия {manifest.version}; карточка — {out / 'card.md'}")
 
 
@@ -138,9 +143,7 @@ def _labels(given: list[str] | None) -> dict[str, str] | None:
 
 
 def _judge(model: Path | None, tier: Tier) -> Judge:
-    if tier is Tier.DEFAULT:
-        return Judge.load(model)
-    raise DataIsWrong("Точного уровня ещё нет.")
+    return AccurateJudge.load(model) if tier is Tier.ACCURATE else Judge.load(model)
 
 
 def _lines() -> Iterator[str]:
@@ -170,8 +173,8 @@ def main() -> None:
     """Runs the command line; refusals become one sentence and exit code 1."""
     try:
         cli()
-    except (ArtifactRejected, DataIsWrong) as error:
-        screen.print(f"[red]{error}[/red]", markup=True)
+    except (ArtifactRejected, DataIsWrong, ExtraIsAbsent) as error:
+        screen.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from error
 
 

@@ -22,6 +22,7 @@ from classifier.evaluation import measure_appeals, recall_threshold
 from classifier.features import NGrams, Vocabulary, counted, ngrams, read
 from classifier.judge import Judge
 from classifier.normalise import is_word, pieces, token
+from classifier.tables import DataIsWrong
 
 MIN_TEXTS: Final = (3, None)  # no pairs over a stem
 RECALL: Final = 0.995
@@ -65,11 +66,16 @@ def borrowed_appeals(base: Judge | None) -> AppealModel:
 
 
 def train_appeals(corpus: Corpus, talk: Talk) -> AppealModel:
-    """Trains on appeals and talk; threshold and figures come from five models that had not seen the rows they judge."""
+    """Trains on appeals and talk; threshold and figures come from five models that had not seen the rows they judge.
+
+    Raises ``DataIsWrong`` where no word is met often enough.
+    """
     texts = [*corpus.texts, *talk.texts]
     truth = np.arange(len(texts)) < len(corpus.texts)
     grams = ngrams(read(texts))
     vocabulary = Vocabulary.of(counted(_visible(grams, texts)), MIN_TEXTS)
+    if not vocabulary.size:
+        raise DataIsWrong("Разговоров и обращений слишком мало: нет ни одного слова, которое встретилось бы трижды.")
     rows = vocabulary.transform(counted(grams)).astype(np.float64)
     weights = _length_weights(np.array([len(pieces(text)) for text in texts]), truth)
     fold_of = folds(texts)

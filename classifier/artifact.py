@@ -135,7 +135,7 @@ def write_artifact(path: Path, manifest: Manifest, arrays: Arrays) -> None:
 def read_artifact(path: Path) -> tuple[Manifest, Arrays]:
     """Reads and checks a file, or ``model.npz`` in a folder. Raises :class:`ArtifactRejected` for all but a model."""
     path = path / FILE_NAME if path.is_dir() else path
-    arrays = _unpack(path)
+    arrays = unpack(path)
     packed = arrays.pop("manifest", None)
     if packed is None or packed.dtype != np.uint8:
         raise ArtifactRejected(f"В файле {path.name} нет паспорта модели.")
@@ -155,7 +155,8 @@ def read_artifact(path: Path) -> tuple[Manifest, Arrays]:
     return manifest, arrays
 
 
-def _unpack(path: Path) -> Arrays:
+def unpack(path: Path) -> Arrays:
+    """The tables of an archive, none of them executable. Raises :class:`ArtifactRejected`."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ArtifactRejected(f"Файл {path.name} больше {MAX_FILE_BYTES // 1_000_000} МБ: это не модель.")

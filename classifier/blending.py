@@ -103,7 +103,7 @@ def fit_blend(unseen: Unseen, near: Blended | None = None) -> Blended:
     for kind, finer in unseen.followers.items():
         own, said = logarithm(chances[kind]), unseen.voice(voice_of_finer, chances[finer], (kind, finer))
         start = (near.blend[kind].own, near.blend[kind].finer[finer]) if near else (0.3, 0.7)
-        mix = _minimum(_two_voices(own, said), unseen.labels[kind], start)
+        mix = minimum(_two_voices(own, said), unseen.labels[kind], start)
         blend[kind] = replace(blend[kind], own=mix[0], finer={finer: mix[1]})
     return Blended(blend, members)
 
@@ -126,7 +126,7 @@ def _fit_kind(
     if near:
         known = near.blend[kind]
         start = (*near.members[kind], known.sigmoid.power, known.sigmoid.shift, *known.coarser.values())
-    best = _minimum(total, unseen.labels[kind], start)
+    best = minimum(total, unseen.labels[kind], start)
     blend = KindBlend(Sigmoid(*best[count : count + 2]), dict(zip(voices, best[count + 2 :], strict=True)))
     return best[:count], blend, softmax(total(best))
 
@@ -135,9 +135,10 @@ def _two_voices(own: Floats, said: Floats) -> Callable[[Sequence[float]], Floats
     return lambda x: _floats(x[0] * own + x[1] * said)
 
 
-def _minimum(
+def minimum(
     row_scores: Callable[[Sequence[float]], Floats], labels: Labels, start: tuple[float, ...]
 ) -> tuple[float, ...]:
+    """The numbers that make the labels likeliest, by the simplex of Nelder and Mead."""
     rows = np.flatnonzero(labels != UNLABELLED)
 
     def loss(x: npt.NDArray[np.float64]) -> float:

@@ -38,6 +38,7 @@ def card(manifest: Manifest, found: Survey) -> str:
         "",
         *_figures("Пять частей: каждую судит модель, обученная на четырёх других", manifest.metrics["out_of_fold"]),
         *_figures("Отложенная пятая часть", manifest.metrics.get("held_out", {})),
+        *_figures("Точный уровень, пять частей", manifest.metrics.get("accurate_out_of_fold", {})),
         "## Пороги",
         "",
         *[

@@ -1,14 +1,17 @@
 """What the commands do, apart from how they are typed: training with its report and card, measuring a ready model."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from classifier.accurate import encoder, vectors_of
 from classifier.artifact import FILE_NAME, Manifest, write_artifact
+from classifier.companion import FILE_NAME as COMPANION
+from classifier.companion import write_companion
 from classifier.dataset import Columns, Corpus, Source, Talk, is_held_out, read_corpus, read_talk
 from classifier.judge import BATCH, Judge, Judgement
 from classifier.tables import DataIsWrong
@@ -21,20 +24,33 @@ SEEN_TOO_MUCH: Final = 0.01
 
 
 def train(
-    data: Path, columns: Columns, talk: Path | None, out: Path, screen: Console, *, from_scratch: bool, held_out: bool
+    data: Path,
+    columns: Columns,
+    talk: Path | None,
+    out: Path,
+    screen: Console,
+    *,
+    from_scratch: bool,
+    held_out: bool,
+    accurate: bool = False,
 ) -> Manifest:
-    """Trains on a file and writes the model with its card. Raises ``DataIsWrong``, ``ArtifactRejected``."""
+    """Trains on a file and writes the model with its card.
+
+    Raises ``DataIsWrong``, ``ArtifactRejected``, and ``ExtraIsAbsent`` where the accurate tier is wanted without it.
+    """
     from classifier.card import card
     from classifier.survey import survey
     from classifier.training import resigned
 
+    if accurate:
+        encoder()  # better to refuse now than after the training
     corpus, chatter = read_corpus(data, columns), read_talk(talk) if talk else None
     base = None if from_scratch else Judge.load()
     found = survey(corpus, base)
     for sentence in found.sentences():
-        screen.print(sentence, markup=False)
+        screen.print(sentence, markup=False, soft_wrap=True)
     if found.seen_by_base > SEEN_TOO_MUCH:
-        screen.print("Поставляемая модель училась на этих же сообщениях: обучаем с нуля, иначе оценка будет завышена.")
+        screen.print("Основа училась на этих же сообщениях: обучаем с нуля, иначе оценка завышена.", soft_wrap=True)
         base = None
     sources = [Source.of(data, len(corpus.texts)), *([Source.of(talk, len(chatter.texts))] if talk and chatter else [])]
     figures = _held_out_figures(corpus, chatter, sources, base, screen) if held_out else None
@@ -42,11 +58,27 @@ def train(
     if figures:
         manifest = replace(model.manifest, metrics={**model.manifest.metrics, "held_out": figures})
         model = resigned(replace(model, manifest=manifest))
+    if accurate:
+        model = _with_companion(model, corpus, out, screen)
     write_artifact(out / FILE_NAME, model.manifest, model.arrays)
     written = card(model.manifest, found)
     (out / "card.md").write_text(written, encoding="utf-8")
-    screen.print(written, markup=False)
+    screen.print(written, markup=False, soft_wrap=True)
     return model.manifest
+
+
+def _with_companion(model: "Model", corpus: Corpus, out: Path, screen: Console) -> "Model":
+    """Writes the companion; the model it is bound to carries the figures of both."""
+    from classifier.accurate_training import train_companion
+    from classifier.training import resigned
+
+    screen.print("Точный уровень: векторы сообщений, затем шесть моделей над ними")
+    arrays, figures = train_companion(corpus, vectors_of(corpus.texts), model.unseen)
+    metrics = {**model.manifest.metrics, "accurate_out_of_fold": figures}
+    model = resigned(replace(model, manifest=replace(model.manifest, metrics=metrics)))
+    out.mkdir(parents=True, exist_ok=True)
+    write_companion(out / COMPANION, model.manifest, arrays)
+    return model
 
 
 def evaluate(judge: Judge, data: Path, columns: Columns, talk: Path | None, screen: Console) -> list[dict[str, Any]]:
@@ -77,7 +109,7 @@ def _spoken(kind: str, values: dict[str, Any], speed: float) -> dict[str, Any]:
 
 def as_plain(judgement: Judgement) -> dict[str, Any]:
     """A judgement as one line of JSON tells it."""
-    labels = {kind: [asdict(guess) for guess in guesses] for kind, guesses in judgement.labels.items()}
+    labels = {kind: [guess._asdict() for guess in guesses] for kind, guesses in judgement.labels.items()}
     chances = {"appeal_probability": judgement.appeal_probability, "abuse_probability": judgement.abuse_probability}
     return chances | labels
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from classifier.keys import Integers, Keys, letter_keys, stem_keys
-from classifier.normalise import pieces
+from classifier.normalise import lowered, pieces
 
 Floats = npt.NDArray[np.float32]
 
@@ -42,12 +42,12 @@ class Batch:
     places: Integers
     """Of each token the number of its word."""
     words: list[str]
-    """The different words, as written."""
+    """The different words, in lower case."""
 
 
 def read(texts: Sequence[str]) -> Batch:
     """Cuts messages into words."""
-    tokens = [pieces(text) for text in texts]
+    tokens = [pieces(lowered(text)) for text in texts]
     flat = list(chain.from_iterable(tokens))
     words = {word: place for place, word in enumerate(dict.fromkeys(flat))}
     places = np.fromiter(map(words.__getitem__, flat), dtype=np.int64, count=len(flat))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from classifier.artifact import Arrays, Manifest, given_name, read_artifact
 from classifier.calibration import Probabilities
 from classifier.features import Batch, Vocabulary, counted, ngrams, read
 from classifier.letters import LetterScores, LetterVocabulary
-from classifier.normalise import fingerprint, spans
+from classifier.normalise import fingerprint, lowered, spans
 
 STARTER: Final = Path(__file__).parent / "starter" / "model.npz"
 GUESSES: Final = 5
@@ -39,8 +39,7 @@ class Chances:
         return cls(np.concatenate(appeal), np.concatenate(abuse), labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(NamedTuple):
     """A label and the calibrated probability that it is the right one."""
 
     label: str
@@ -157,7 +156,7 @@ class Judge:
             raise KeyError(label)
         strengths = self._strengths(read([text]), self._columns[kind].start + names.index(label))
         strongest = [int(token) for token in np.argsort(-strengths, kind="stable")[:EVIDENCE] if strengths[token] > 0]
-        places = list(spans(text))
+        places = list(spans(lowered(text)))
         total = float(strengths[strengths > 0].sum())
         return [Evidence(*places[token], float(strengths[token]) / total) for token in strongest]
 
@@ -189,9 +188,12 @@ def _slices(manifest: Manifest) -> Iterator[tuple[str, slice]]:
 
 
 def _best(names: list[str], values: Probabilities) -> list[tuple[Guess, ...]]:
-    order = np.argsort(-values, axis=1, kind="stable")[:, :GUESSES]
-    chances = np.take_along_axis(values, order, axis=1).tolist()
+    likely = np.argpartition(-values, min(GUESSES, len(names) - 1), axis=1)[:, :GUESSES]
+    chances = np.take_along_axis(values, likely, axis=1)
+    order = np.argsort(-chances, axis=1, kind="stable")
+    numbers = np.take_along_axis(likely, order, axis=1).tolist()
+    ordered = np.take_along_axis(chances, order, axis=1).tolist()
     return [
         tuple(map(Guess, map(names.__getitem__, row), row_chances))
-        for row, row_chances in zip(order.tolist(), chances, strict=True)
+        for row, row_chances in zip(numbers, ordered, strict=True)
     ]

@@ -89,8 +89,10 @@ class LetterScores:
         self.vocabulary = vocabulary
         self._weights = weights
         self.scales = scales
-        self._kept: dict[str, int] = {}
         self._table = np.zeros((CACHED_WORDS, len(scales) + 1), dtype=np.float32)
+        self._place: dict[str, int] = {}
+        self._word_at = [""] * CACHED_WORDS
+        self._next = 0
         self._lock = Lock()
 
     def of_messages(self, batch: Batch) -> Floats:
@@ -107,17 +109,29 @@ class LetterScores:
         return np.asarray(total[:, :-1] * (LETTERS_WEIGHT / np.where(length > 0, length, 1)), dtype=np.float32)
 
     def of_words(self, words: Sequence[str]) -> Floats:
-        """Word × label, and last the square of the word's length."""
+        """Word × label, and last the square of the word's length. The words differ."""
+        scores = np.empty((len(words), self._table.shape[1]), dtype=np.float32)
         with self._lock:
-            fresh = [word for word in words if word not in self._kept]
-            if len(self._kept) + len(fresh) > CACHED_WORDS:
-                self._kept.clear()
-                fresh = list(words)
-            places = range(len(self._kept), len(self._kept) + len(fresh))
-            if fresh:
-                self._table[places.start : places.stop] = self._computed(fresh)
-                self._kept.update(zip(fresh, places, strict=True))
-            return self._table[[self._kept[word] for word in words]]
+            places = np.fromiter((self._place.get(word, -1) for word in words), dtype=np.int64, count=len(words))
+            known = places >= 0
+            scores[known] = self._table[places[known]]
+        fresh = np.flatnonzero(~known).tolist()
+        if fresh:
+            new = [words[at] for at in fresh]
+            scores[fresh] = self._computed(new)
+            self._keep(new, scores[fresh])
+        return scores
+
+    def _keep(self, words: Sequence[str], scores: Floats) -> None:
+        """In place of what was kept first. Another thread may have kept some of the words meanwhile."""
+        with self._lock:
+            for word, row in zip(words, scores, strict=True):
+                if word in self._place:
+                    continue
+                place = self._next
+                self._place.pop(self._word_at[place], None)
+                self._place[word], self._word_at[place], self._table[place] = place, word, row
+                self._next = (place + 1) % len(self._table)
 
     def of_tokens(self, batch: Batch, label: int) -> npt.NDArray[np.float64]:
         """What each token of one message adds to a label: a word that stands twice shares what it adds."""

@@ -33,7 +33,7 @@ def svm(rows: csr_array, labels: Labels, classes: int, penalty: float, rarity: f
     present = np.unique(labels)
     weight = _class_weights(labels, classes, rarity)
     result = _refusal(rows.shape[1], classes)
-    if len(present) < 2:
+    if len(present) < 2 or not rows.shape[1]:
         result.intercepts[present] = 0
         return result
     machine = _fitted(rows, labels, penalty, {int(label): weight[label] for label in present})
@@ -54,7 +54,7 @@ def nb_svm(
     sums = np.asarray(rows.T @ np.eye(classes)[labels])
     total = sums.sum(axis=1)
     present = np.unique(labels)
-    if len(present) < 2:
+    if len(present) < 2 or not rows.shape[1]:
         result.intercepts[present] = 0
         return result
     for label in present:

@@ -19,7 +19,7 @@ MIN_TEXTS: Final = (2, 3)
 MIN_TEXTS_OF_LETTERS: Final = 3
 MANY_LABELS: Final = 60
 """From here on naive Bayes ratios cost much and gain nothing."""
-PRIOR_WEIGHT: Final = 0.3
+PRIOR_WEIGHT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,13 @@ _THREE_DIGITS = re.compile("[0-9]{3}")
 _LONGEST_PLAIN_NUMBER = 4  # house numbers and years stay; longer numbers may belong to a person
 
 
+def lowered(text: str) -> str:
+    """What is read of a message, in lower case, unless that would move its characters: they keep their places."""
+    read = text[:MAX_CHARACTERS]
+    lower = read.lower()
+    return lower if len(lower) == len(read) else read
+
+
 def pieces(text: str) -> list[str]:
     """The words, numbers, links, mails, phones and mentions of a message, as written, in order."""
     read = text[:MAX_CHARACTERS]

@@ -28,18 +28,18 @@ class Table:
     rows: list[list[str]]
 
     def column(self, wanted: str) -> int:
-        """The place of a column given by its name in the first row or by its number from 0. Raises ``DataIsWrong``."""
+        """The place of a column given by its number from 0 or by its name in the first row. Raises ``DataIsWrong``."""
         names = [cell.strip() for cell in self.rows[0]] if self.rows else []
-        if wanted in names:
-            return names.index(wanted)
         if wanted.isdecimal() and int(wanted) < len(names):
             return int(wanted)
+        if wanted in names:
+            return names.index(wanted)
         known = ", ".join(f"{number} «{name[:30]}»" for number, name in enumerate(names)) or "ни одного"
         raise DataIsWrong(f"{self.name}: нет столбца «{wanted}»; есть {known}")
 
     def is_named(self, wanted: str) -> bool:
-        """Whether the first row holds this name."""
-        return bool(self.rows) and wanted in [cell.strip() for cell in self.rows[0]]
+        """Whether the first row holds this name; a number is never one."""
+        return bool(self.rows) and not wanted.isdecimal() and wanted in [cell.strip() for cell in self.rows[0]]
 
     def begins_with_names(self, text: int, labels: Sequence[int]) -> bool:
         """Whether the first row looks like names: its cells occur nowhere below, and the text's has few words."""

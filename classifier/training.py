@@ -1,7 +1,7 @@
 """From labelled messages to a model: linear members, their blend on unseen rows, pruning, eight-bit weights."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -40,6 +40,8 @@ class Model:
 
     manifest: Manifest
     arrays: Arrays
+    unseen: dict[str, Probabilities] = field(default_factory=dict)
+    """What models that had not seen a message thought of it: for whoever builds upon this one. Not part of the file."""
 
 
 def train(
@@ -171,6 +173,8 @@ def _sum(weights: tuple[float, ...], members: list[Doubles]) -> Doubles:
 
 def _strength(parts: list[Doubles], idf: Floats) -> Doubles:
     """How much a column moves margins over all messages: weight · idf · √messages, kinds of labels counting alike."""
+    if not len(idf):
+        return np.zeros(0)
     sizes = [np.sqrt(np.mean(part**2, axis=1) / np.mean(part**2).clip(1e-12)) for part in parts]
     return np.asarray(np.sum(sizes, axis=0) * idf * np.exp(-idf / 2))  # idf is 1 - ln(share of messages)
 
@@ -207,7 +211,7 @@ def _signed(
         provenance=provenance,
         features=signature(),
     )
-    return resigned(Model(manifest, arrays))
+    return resigned(Model(manifest, arrays, honest))
 
 
 def _topic_to_group(corpus: Corpus, settled: dict[str, str]) -> dict[str, str]:

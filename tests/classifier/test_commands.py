@@ -79,7 +79,7 @@ def test_evaluation_of_the_shipped_model_prints_an_object_a_label() -> None:
         assert one["n"] == len(rows_of(HERE / "own_messages.csv"))
         assert 0 <= one["accuracy"] <= one["top3"] <= 1
         assert one["texts_per_second"] > 0
-    assert objects[0]["accuracy"] > 0.6
+    assert objects[0]["accuracy"] > 0.45  # every group counts alike here, the rare ones too
 
 
 def test_evaluation_warns_of_messages_that_the_model_was_taught(judge_folder: Path, tmp_path: Path) -> None:

@@ -19,6 +19,10 @@ def vocabulary() -> LetterVocabulary:
 
 @pytest.fixture
 def scores(vocabulary: LetterVocabulary) -> LetterScores:
+    return scores_of(vocabulary)
+
+
+def scores_of(vocabulary: LetterVocabulary) -> LetterScores:
     chance = np.random.default_rng(0)
     weights = chance.integers(-127, 128, (vocabulary.size - 9, 3)).astype(np.int8)
     return LetterScores(vocabulary, weights, np.array([0.1, 0.2, 0.3], dtype=np.float32))
@@ -42,10 +46,11 @@ def test_each_message_with_letters_has_the_same_length(vocabulary: LetterVocabul
 
 
 def test_a_small_store_of_words_and_small_steps_change_nothing(
-    scores: LetterScores, monkeypatch: pytest.MonkeyPatch
+    vocabulary: LetterVocabulary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(letters_module, "CACHED_WORDS", 8)
+    monkeypatch.setattr(letters_module, "CACHED_WORDS", 4)
     monkeypatch.setattr(letters_module, "CHUNK", 3)
+    scores = scores_of(vocabulary)
     for texts in (TEXTS, TEXTS[::-1], [*TEXTS, "совсем другие слова"]):
         np.testing.assert_allclose(scores.of_messages(read(texts)), plain(scores, texts), atol=1e-4)
 

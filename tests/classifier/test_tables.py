@@ -33,6 +33,12 @@ def test_columns_are_named_by_number_where_no_row_holds_names(tmp_path: Path) ->
     assert corpus.names == {"agency": ["ВК", "ДС", "УП"]}
 
 
+def test_a_number_is_a_place_though_a_cell_of_the_first_row_holds_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "data.csv", [(text, str(n), agency) for n, (text, _, agency) in enumerate(ROWS)])
+    corpus = read_corpus(path, Columns("0", {"agency": "2"}))
+    assert corpus.texts == [row[0] for row in ROWS]
+
+
 def test_a_row_of_names_is_noticed_though_columns_are_numbers(tmp_path: Path) -> None:
     path = written(tmp_path / "data.csv", [("сообщение", "о чём", "кому"), *ROWS])
     assert len(read_corpus(path, Columns("0", {"agency": "2"})).texts) == len(ROWS)

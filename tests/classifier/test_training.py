@@ -15,6 +15,7 @@ from classifier.dataset import (
     Columns,
     Corpus,
     Talk,
+    corpus_of,
     folds,
     is_held_out,
     read_corpus,
@@ -160,3 +161,12 @@ def test_a_model_remembers_fingerprints_of_what_taught_it(judge: Judge, corpus: 
     assert judge.share_seen([text.upper() for text in corpus.texts]) == 1
     assert judge.share_seen(["Этого она не читала"]) == 0
     assert judge.share_seen([]) == 0
+
+
+def test_messages_without_a_letter_give_a_poor_model_and_no_error() -> None:
+    texts = [str(number) for number in range(40)] + ["", "!!!"] * 10
+    odd = corpus_of(texts, {"agency": ["А" if number % 2 else "Б" for number in range(60)]})
+    with pytest.raises(DataIsWrong, match="нет ни одного слова"):
+        train(odd, Talk(["1", "2"] * 10), [], "2026-01-31T12:00:00Z")
+    model = train(odd, None, [], "2026-01-31T12:00:00Z")
+    assert Judge(model.manifest, model.arrays).judge(["7"])[0].agency[0].probability <= 1
