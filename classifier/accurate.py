@@ -22,7 +22,7 @@ from classifier.judge import STARTER, Chances, Judge
 Floats = npt.NDArray[np.float32]
 READ_CHARACTERS: Final = 1_000
 """The encoder's time grows with the text; what matters stands in the beginning."""
-SURE: Final = 0.8
+SURE: Final = 0.5
 """Messages whose every kind of labels is at least so probable keep the plain model's judgement."""
 
 

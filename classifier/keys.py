@@ -17,6 +17,7 @@ Integers = npt.NDArray[np.int64]
 LETTERS_IN_A_ROW: Final = (3, 4, 5)
 CACHED_WORDS: Final = 1 << 16
 """Spellings whose stem is remembered: enough for nearly all running words."""
+_UNKNOWN: Final = 0
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 _TURN: Final = np.uint64(29)
 
@@ -27,15 +28,16 @@ _stems: dict[str, int] = {}
 
 def stem_keys(words: Sequence[str]) -> Keys:
     """Of each word the key of its stem. Words repeat, so keys are kept; another thread may empty the store any time."""
-    known = {word: _stems.get(word) for word in words}
-    fresh = [word for word, key in known.items() if key is None]
-    if fresh:
-        made = dict(zip(fresh, _stemmed(fresh), strict=True))
-        known |= made
+    keys = np.array([_stems.get(word, _UNKNOWN) for word in words], dtype=np.uint64)
+    fresh = np.flatnonzero(keys == _UNKNOWN)
+    if len(fresh):
+        new = list(dict.fromkeys(words[at] for at in fresh.tolist()))
+        made = dict(zip(new, _stemmed(new), strict=True))
+        keys[fresh] = [made[words[at]] for at in fresh.tolist()]
         if len(_stems) + len(made) > CACHED_WORDS:
             _stems.clear()
         _stems.update(made)
-    return np.fromiter((known[word] for word in words), dtype=np.uint64, count=len(words))
+    return keys
 
 
 def _stemmed(words: Sequence[str]) -> list[int]:

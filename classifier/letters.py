@@ -112,7 +112,7 @@ class LetterScores:
         """Word × label, and last the square of the word's length. The words differ."""
         scores = np.empty((len(words), self._table.shape[1]), dtype=np.float32)
         with self._lock:
-            places = np.fromiter((self._place.get(word, -1) for word in words), dtype=np.int64, count=len(words))
+            places = np.array([self._place.get(word, -1) for word in words], dtype=np.int64)
             known = places >= 0
             scores[known] = self._table[places[known]]
         fresh = np.flatnonzero(~known).tolist()
