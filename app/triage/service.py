@@ -72,7 +72,7 @@ def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
         "appeal_probability": judgement.appeal_probability,
         "labels": labels,
         "thresholds": dict(thresholds),
-        "is_sure": _probability(judgement.topic_group) >= thresholds["topic_group"],
+        "is_sure": _probability(judgement.topic_group) >= thresholds.get("topic_group", 1.0),
     }
     appeal.topic = _best(judgement.topic)
     appeal.topic_group = _best(judgement.topic_group)
