@@ -31,7 +31,7 @@ View = Literal["wall", "messages"]
 Id = Annotated[str, Form(min_length=1, max_length=LONGEST_ID)]
 IdInPath = Annotated[str, Path(min_length=1, max_length=LONGEST_ID)]
 Text = Annotated[str, Form(min_length=1, max_length=4000)]
-Key = Annotated[str, Query(max_length=LONGEST_ID, pattern=r"^([a-z]+:[\w:.+/=-]+)?$")]
+Key = Annotated[str, Query(max_length=LONGEST_ID, pattern=r"^([a-z]+[:.][\w:.+/=-]+)?$")]
 Since = Annotated[float, Query(ge=0, le=4_000_000_000)]
 EXAMPLES = {
     "нет воды": "Нет холодной воды с шести утра на Вокзальной 5, диспетчер не отвечает",
