@@ -17,6 +17,9 @@ def talkative() -> Iterator[None]:
     root, libraries = logging.getLogger(), [logging.getLogger(name) for name in ("httpx", "httpcore")]
     before = [(logger, logger.level) for logger in (root, *libraries)]
     root.setLevel(logging.DEBUG)
+    for library in libraries:  # whatever another test of this process has told them
+        library.setLevel(logging.NOTSET)
+        library.disabled = False
     yield
     for logger, level in before:
         logger.setLevel(level)
