@@ -13,7 +13,7 @@ from classifier.artifact import FILE_NAME, Manifest, write_artifact
 from classifier.companion import FILE_NAME as COMPANION
 from classifier.companion import write_companion
 from classifier.dataset import Columns, Corpus, Source, Talk, is_held_out, read_corpus, read_talk
-from classifier.judge import BATCH, Judge, Judgement
+from classifier.judge import Judge, Judgement
 from classifier.tables import DataIsWrong
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def evaluate(judge: Judge, data: Path, columns: Columns, talk: Path | None, scre
         raise DataIsWrong(f"Модель знает метки {', '.join(judge.kinds)}, в файле таких нет: назовите их --label.")
     if judge.share_seen(corpus.texts) > SEEN_TOO_MUCH:
         screen.print("[yellow]Модель обучена на этих сообщениях: цифры завышены.[/yellow]")
-    judge.chances(corpus.texts[:BATCH])  # the first batch only wakes memory up
+    judge.chances([""])  # the first call only wakes memory up; no word is known beforehand
     start = time.process_time()
     judged = judge.chances(corpus.texts)
     speed = len(corpus.texts) / max(time.process_time() - start, 1e-9)
