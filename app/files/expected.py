@@ -8,7 +8,7 @@ from sqlalchemy import delete, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
-from app.files.models import FileState, MessageFile
+from app.files.models import FileState, MessageFile, StoredFile
 from app.jobs import Job, enqueue
 
 # A video's address is that of its page on the site; what else platforms attach is no file.
@@ -35,9 +35,21 @@ async def expect(session: AsyncSession, messages: Iterable[CarriesFiles], now: d
     new = [one for one in carrying if _is_new(one)]
     rows = [row for one in new for row in _rows(one, {}, now)]
     rows += await _rows_of_known(session, [one for one in carrying if not _is_new(one)], now)
+    await _mark_lost(session, [row for row in rows if row.sha256 is not None])
     session.add_all(rows)
     if any(row.state == FileState.PENDING for row in rows):
         enqueue(session, Job.FETCH_FILES)
+
+
+async def _mark_lost(session: AsyncSession, rows: Sequence[MessageFile]) -> None:
+    """A file that is said to be kept and is not must not stop the message that names it."""
+    if not rows:
+        return
+    named = {row.sha256 for row in rows}
+    kept = set(await session.scalars(select(col(StoredFile.sha256)).where(col(StoredFile.sha256).in_(named))))
+    for row in rows:
+        if row.sha256 not in kept:
+            row.state, row.sha256, row.reason = FileState.FAILED, None, "Файла больше нет в хранилище."
 
 
 def _is_new(message: CarriesFiles) -> bool:

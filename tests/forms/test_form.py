@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import delete, select
 
 from app.accounts.actor import Actor
 from app.appeals import service
 from app.appeals.models import Appeal, Message, State
 from app.files.keeping import place_of
+from app.files.models import FileState, MessageFile, StoredFile
 from app.intake.models import EventState, InboxEvent
 from app.resources import Resources
 from app.sla.models import Clock
@@ -188,3 +190,17 @@ async def test_an_operator_sees_the_photo_and_a_stranger_does_not(
     assert shown.headers["x-content-type-options"] == "nosniff"
     assert missing.status_code == 404
     assert (await client.get(path)).status_code == 303
+
+
+async def test_a_photo_that_is_gone_from_the_store_does_not_stop_the_appeal(
+    citizen: Citizen, resources: Resources
+) -> None:
+    await citizen.send([("x.jpg", photo(), "image/jpeg")])
+    async with resources.database.transaction() as session:
+        await session.execute(delete(StoredFile))
+    await citizen.drain()
+    assert (await only(resources, Appeal)).has_attachments
+    async with resources.database.transaction() as session:
+        file = (await session.scalars(select(MessageFile))).one()
+    assert (file.state, file.sha256) == (FileState.FAILED, None)
+    assert "больше нет" in (file.reason or "")
