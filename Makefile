@@ -1,6 +1,6 @@
 # Everything a developer does, in one place. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install assets run test lint check peers bench migration lock clean
+.PHONY: help install accurate assets run test lint check peers bench migration lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +18,9 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+accurate: install ## the optional accurate tier of the classifier, pinned with hashes
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/accurate.txt
 
 assets: $(ASSETS) ## front-end packages from npm into app/static/vendor
 
@@ -56,6 +59,7 @@ migration: install ## a new migration: make migration NAME="what changes"
 
 lock: install ## pin the newest versions again
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/base.txt
+	$(BIN)/uv pip compile pyproject.toml --extra accurate --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/base.txt -o requirements/accurate.txt
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/base.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile requirements/peers.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/peers.txt
 

@@ -2,106 +2,36 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated
 
-import httpx
 import typer
 import uvicorn
-from alembic.util import CommandError
-from pydantic import ValidationError
-from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import embedded
 from app.accounts import service as accounts
-from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.audit.service import audit
-from app.db import NotPostgres, SchemaIsStale
-from app.errors import AppError
-from app.installation import migrate_database, with_resources, with_servers
+from app.cli_channels import channels_app
+from app.cli_pages import pages_app
+from app.installation import migrate_database, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
-from app.platforms import UnknownPlatform
 from app.platforms.base import Credentials
 from app.public_pages import service as public_pages
-from app.resources import NotConfigured, Resources, require_servers
+from app.resources import Resources, require_servers
 from app.settings import get_settings
-from app.sla.service import UnknownCode
+from app.terminal import COMMAND_LINE, change, console, fail, plain_errors, run
 from app.time import utc_now
-from app.vault import CannotDecrypt, SecretKeyMissing
 from app.worker import run_worker
-from classifier import ArtifactRejected
-from routing_rules import RuleSetInvalid
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Маршрутизация обращений из соцсетей.")
 token_app = typer.Typer(no_args_is_help=True, help="Токены доступа к /api/v1.")
 user_app = typer.Typer(no_args_is_help=True, help="Сотрудники.")
-pages_app = typer.Typer(no_args_is_help=True, help="Официальные страницы.")
 events_app = typer.Typer(no_args_is_help=True, help="Доставки, которые не удалось разобрать.")
 for name, group in (("token", token_app), ("user", user_app), ("pages", pages_app), ("events", events_app)):
     app.add_typer(group, name=name)
-
-console = Console(stderr=True)
-COMMAND_LINE = Actor(label="Командная строка", role=Role.ADMIN)
-T = TypeVar("T")
-EXPECTED_ERRORS = (
-    AppError, NotConfigured, NotPostgres, SchemaIsStale, SecretKeyMissing, CannotDecrypt, ArtifactRejected,
-    RuleSetInvalid, UnknownCode, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
-    httpx.HTTPError, OSError, UnknownPlatform,
-)  # fmt: skip
-
-
-def fail(message: str) -> NoReturn:
-    """Say why on standard error and leave with 1."""
-    console.print(message, style="red", markup=False, highlight=False)
-    raise typer.Exit(1)
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Whatever may be expected to go wrong becomes one sentence."""
-    try:
-        yield
-    except EXPECTED_ERRORS as error:
-        fail(_sentence(error))
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        wrong = [f"APPEALS_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
-        return f"Настройки не подходят. {'; '.join(wrong)}"
-    if isinstance(error, SQLAlchemyError):
-        cause = getattr(error, "orig", None) or error
-        return f"База данных не отвечает или отказала: {str(cause).splitlines()[0]}"
-    if isinstance(error, httpx.HTTPError):
-        return f"Сервис не отвечает, запущен ли он? ({error})"
-    return str(error)
-
-
-def run(work: Callable[[Resources], Awaitable[T]]) -> T:
-    """Run one command with everything open."""
-
-    async def session() -> T:
-        async with with_resources(get_settings()) as resources:
-            return await work(resources)
-
-    with plain_errors():
-        return asyncio.run(session())
-
-
-def change(work: Callable[[AsyncSession, Resources], Awaitable[T]]) -> T:
-    """Run one command in one transaction."""
-
-    async def transaction(resources: Resources) -> T:
-        async with resources.database.transaction() as session:
-            return await work(session, resources)
-
-    return run(transaction)
+app.add_typer(channels_app, name="channels")
 
 
 @app.command()
@@ -202,45 +132,58 @@ def _read_password() -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
+DiscussionId = Annotated[str, typer.Option(help="Telegram: номер группы обсуждений, связанной с каналом")]
+AppKey = Annotated[str, typer.Option(help="Одноклассники: открытый ключ приложения")]
+AppSecret = Annotated[str, typer.Option(help="Одноклассники: секретный ключ приложения")]
+
+
 @pages_app.command("add")
 def pages_add(
     platform: Annotated[str, typer.Option()],
-    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     name: Annotated[str, typer.Option()],
-    secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")],
+    secret: Annotated[
+        str, typer.Option(help="Секретный ключ вебхука; Viber и форме не нужен, Open311 его api_key")
+    ] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
-    access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора: ответы под фото, видео, товарами")] = "",
+    discussion_id: DiscussionId = "",
+    app_key: AppKey = "",
+    app_secret: AppSecret = "",
     territory: Annotated[str, typer.Option(help="ОКТМО")] = "",
     sphere: Annotated[str, typer.Option()] = "",
     audience: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Завести страницу. Последняя строка вывода: путь вебхука."""
-    credentials = Credentials(external_id, secret, confirmation, access_token, user_token)
+    """Завести страницу. Последняя строка вывода: путь вебхука, формы или интерфейса."""
+    keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
         page = await public_pages.add_page(
-            session, resources.vault, platform=platform, credentials=credentials, name=name,
+            session, resources.vault, platform=platform, credentials=keys, name=name,
             territory_code=territory or None, sphere=sphere or None, audience=audience or None, now=utc_now(),
         )  # fmt: skip
         return public_pages.webhook_path(page)
 
     path = change(work)
-    console.print(f"Страница «{name}» заведена. Адрес вебхука: {get_settings().base_url}{path}")
+    console.print(f"Страница «{name}» заведена. Адрес для приёма: {get_settings().base_url}{path}")
     typer.echo(path)
 
 
 @pages_app.command("update")
 def pages_update(
     platform: Annotated[str, typer.Option()],
-    external_id: Annotated[str, typer.Option(help="Номер сообщества на платформе")],
+    external_id: Annotated[str, typer.Option(help="Номер сообщества, канала или бота")],
     secret: Annotated[str, typer.Option(help="Секретный ключ вебхука")] = "",
     confirmation: Annotated[str, typer.Option(help="Строка подтверждения сервера")] = "",
-    access_token: Annotated[str, typer.Option(help="Ключ сообщества")] = "",
+    access_token: Annotated[str, typer.Option(help="Ключ сообщества или токен бота")] = "",
     user_token: Annotated[str, typer.Option(help="Ключ администратора")] = "",
+    discussion_id: DiscussionId = "",
+    app_key: AppKey = "",
+    app_secret: AppSecret = "",
 ) -> None:
     """Сменить ключи страницы: что не названо, остаётся. Остановленная отправка ответов возобновится."""
-    keys = Credentials(external_id, secret, confirmation, access_token, user_token)
+    keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
         page = await public_pages.change_credentials(session, resources.vault, platform, keys)

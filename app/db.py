@@ -1,6 +1,6 @@
 """The database: the only place where a transaction begins and ends."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from sqlmodel import Field, SQLModel
 from app.jobs import PENDING, Queue
 
 ROOT = Path(__file__).resolve().parent.parent
+LAST_WORK = "work_before_commit"
+KEPT = "kept_between_sessions"
 CONNECT_SECONDS = 5  # a platform that waits for an acknowledgement hears 503 rather than nothing
 # How rows that others refer to are locked (FOR NO KEY UPDATE): a foreign key's own lock goes past it. With FOR UPDATE
 # the sweep (holds a clock, writes history) and a person (holds the appeal, stops the clock) would deadlock.
@@ -74,17 +76,24 @@ class Database:
     def __init__(self, engine: AsyncEngine, queue: Queue, sessions: async_sessionmaker[AsyncSession] | None = None):
         self.engine = engine
         self.queue = queue
-        self._sessions = sessions or async_sessionmaker(engine, expire_on_commit=False)
+        self._sessions = sessions or async_sessionmaker(engine, expire_on_commit=False, info={KEPT: {}})
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """One unit of work: commits at the end, rolls back on any error."""
         async with self._sessions() as session:
             yield session
+            for work in session.info.pop(LAST_WORK, ()):
+                await work(session)
             await session.commit()
             jobs = session.info.pop(PENDING, set())
         for job in jobs:
             self.queue.nudge(job)
+
+
+def at_the_end(session: AsyncSession, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
+    """Remember to do this once, in this transaction, after everything else. `session.info[KEPT]` outlives it."""
+    session.info.setdefault(LAST_WORK, {})[work] = None
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:

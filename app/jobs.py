@@ -31,6 +31,9 @@ class Job(StrEnum):
     FETCH_AUTHORS = "fetch_authors"
     FETCH_TEXTS = "fetch_texts"
     POLL_PAGES = "poll_pages"
+    WATCH_CONNECTIONS = "watch_connections"
+    FETCH_FILES = "fetch_files"
+    TELL_DEPARTMENTS = "tell_departments"
 
 
 def enqueue(session: AsyncSession, job: Job) -> None:

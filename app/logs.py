@@ -4,10 +4,15 @@ import logging
 
 import structlog
 
+# They tell the address of every request at INFO and DEBUG, and Telegram's addresses hold the bot's token.
+QUIET_LIBRARIES = ("httpx", "httpcore")
+
 
 def configure_logging() -> None:
     """Set up structlog for a process; other libraries' warnings go the same way."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    for name in QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

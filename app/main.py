@@ -15,12 +15,17 @@ from app import db, health
 from app.accounts import pages as accounts
 from app.accounts.access import StaffDep
 from app.appeals import api as appeals_api
+from app.appeals import file_pages
 from app.appeals import pages as appeals
 from app.badges import badges_of
+from app.forms import pages as forms
+from app.forms.limits import SlidingWindow
 from app.intake import pages as intake
 from app.intake import webhooks
 from app.live import Live
 from app.logs import configure_logging
+from app.open311 import api as open311
+from app.outgoing import pages as outgoing
 from app.public_pages import pages as public_pages
 from app.reference import require_reference_data
 from app.reports import api as reports_api
@@ -48,15 +53,16 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     )
     app.state.settings = settings
     for router in (
-        health.router, accounts.router, appeals.router, triage.router, appeals_api.router, reports.router,
-        reports_api.router, intake.router, public_pages.router,
+        health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
+        reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
+        outgoing.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:
         app.include_router(sandbox.router)
     app.add_api_route("/", home, include_in_schema=False)
     mount_static(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={forms.START: forms.MOST_BODY_BYTES})
     app.add_middleware(SecurityHeaders, is_https=settings.is_cookie_secure)
     app.add_middleware(webhooks.WebhookGate)  # added last, so it is asked first
     install_error_handlers(app)
@@ -116,4 +122,5 @@ def _end_streams_with_signals(live: Live) -> None:
 def _attach(app: FastAPI, resources: Resources) -> None:
     app.state.resources = resources
     app.state.webhooks = webhooks.Webhooks(resources)
+    app.state.form_window = SlidingWindow()
     app.state.read_badges = badges_of(resources.database)

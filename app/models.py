@@ -6,15 +6,18 @@ from app.accounts.models import ApiToken, LoginSession, User
 from app.appeals.models import Answer, Appeal, Contact, Draft, HistoryEntry, Message, PagePost
 from app.audit.models import AuditEntry
 from app.departments.models import Department, Territory
+from app.files.models import MessageFile, StoredFile
 from app.intake.models import InboxEvent, PagePoll
-from app.public_pages.models import PublicPage
+from app.outgoing.models import ChannelAppeal, DepartmentChannel, DepartmentDelivery
+from app.public_pages.models import OfficialBody, PageAudience, PublicPage
 from app.sla.models import Clock
 from app.triage.models import LabelChoice
 
 metadata = SQLModel.metadata
 
 __all__ = [
-    "Answer", "ApiToken", "Appeal", "AuditEntry", "Clock", "Contact", "Department", "Draft", "HistoryEntry",
-    "InboxEvent", "LabelChoice", "LoginSession", "Message", "PagePoll", "PagePost", "PublicPage", "Territory", "User",
-    "metadata",
+    "Answer", "ApiToken", "Appeal", "AuditEntry", "ChannelAppeal", "Clock", "Contact", "Department",
+    "DepartmentChannel", "DepartmentDelivery", "Draft", "HistoryEntry", "InboxEvent", "LabelChoice", "LoginSession",
+    "Message", "MessageFile", "OfficialBody", "PageAudience", "PagePoll", "PagePost", "PublicPage", "StoredFile",
+    "Territory", "User", "metadata",
 ]  # fmt: skip

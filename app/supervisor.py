@@ -21,6 +21,7 @@ from app.resources import open_resources
 from app.sandbox.demo import seed_demo
 from app.sandbox.process import HOST as STAND_IN_HOST
 from app.sandbox.process import stand_in_port, stand_in_url
+from app.sandbox.stand_ins import STAND_INS
 from app.settings import Settings
 from app.time import utc_now
 
@@ -98,15 +99,14 @@ def _catch_signals() -> list[int]:
 
 
 def _demo_settings(settings: Settings) -> Settings:
-    """The demonstration talks to a stand-in of the platform unless another address is given."""
-    update: dict[str, object] = {"is_demo": True}
-    if "vk_api_url" not in settings.model_fields_set:
-        update["vk_api_url"] = stand_in_url(settings)
-    return settings.model_copy(update=update)
+    """The demonstration talks to stand-ins of the platforms unless other addresses are given."""
+    urls = {f"{code}_api_url": stand_in_url(settings, code) for code in STAND_INS}
+    own = {name: url for name, url in urls.items() if name not in settings.model_fields_set}
+    return settings.model_copy(update={"is_demo": True, **own})
 
 
 def _has_stand_in(settings: Settings) -> bool:
-    return settings.is_demo and settings.vk_api_url == stand_in_url(settings)
+    return settings.is_demo and any(settings.api_url(code) == stand_in_url(settings, code) for code in STAND_INS)
 
 
 def _wait_for_free_ports(settings: Settings) -> None:
@@ -142,7 +142,7 @@ def _children(settings: Settings) -> list[Child]:
         "APPEALS_DATA_DIR": str(settings.data_dir.resolve()),
         "APPEALS_PORT": str(settings.port),
         "APPEALS_IS_DEMO": str(settings.is_demo).lower(),
-        "APPEALS_VK_API_URL": settings.vk_api_url,
+        **{f"APPEALS_{code.upper()}_API_URL": settings.api_url(code) for code in STAND_INS},
     }
     children = [Child(["app.cli", "serve"], environment), Child(["app.cli", "worker"], environment)]
     if _has_stand_in(settings):

@@ -1,9 +1,11 @@
 """Encryption at rest: AES-256-GCM (NIST SP 800-38D) for credentials and raw deliveries.
 
-The key comes from APPEALS_SECRET_KEY or from `secret.key` in the data folder; there is no default.
+The key comes from APPEALS_SECRET_KEY or from `secret.key` in the data folder; there is no default. Keys that were used
+before stand in APPEALS_OLD_SECRET_KEYS: the newest key seals, all of them open.
 """
 
 import base64
+import hashlib
 import os
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from app.settings import Settings
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
+FORMAT = b"\x01"
+MARK_BYTES = 9
 
 
 class SecretKeyMissing(RuntimeError):
@@ -25,24 +29,51 @@ class CannotDecrypt(RuntimeError):
 
 
 class Vault:
-    """Seals and opens byte strings. Thread-safe."""
+    """Seals with the first key, opens with any. Thread-safe.
 
-    def __init__(self, key: bytes) -> None:
-        if len(key) != KEY_BYTES:
+    Sealed bytes are a version, the id of the key (the two are `mark`, authenticated with the data), the nonce, the
+    ciphertext and its tag. Bytes of the first releases had no mark: they are tried with every key.
+    """
+
+    def __init__(self, key: bytes, *old_keys: bytes) -> None:
+        if any(len(one) != KEY_BYTES for one in (key, *old_keys)):
             raise SecretKeyMissing("Ключ шифрования должен быть ровно 32 байта (base64 в APPEALS_SECRET_KEY)")
-        self._cipher = AESGCM(key)
+        self._ciphers = {_mark(one): AESGCM(one) for one in (key, *old_keys)}
+        self.mark = _mark(key)
 
     def seal(self, data: bytes) -> bytes:
-        """Nonce followed by ciphertext and tag."""
+        """Mark and nonce followed by ciphertext and tag."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, data, None)
+        return self.mark + nonce + self._ciphers[self.mark].encrypt(nonce, data, self.mark)
 
     def open(self, sealed: bytes) -> bytes:
         """The sealed data. Raises CannotDecrypt."""
-        try:
-            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
-        except (InvalidTag, ValueError) as error:
-            raise CannotDecrypt("Данные зашифрованы другим ключом или повреждены") from error
+        mark = sealed[:MARK_BYTES]
+        cipher = self._ciphers.get(mark)
+        opened = _opened(cipher, sealed[MARK_BYTES:], mark) if cipher else None
+        if opened is not None:
+            return opened
+        for cipher in self._ciphers.values():  # without a mark, or with a nonce that happens to look like one
+            opened = _opened(cipher, sealed, None)
+            if opened is not None:
+                return opened
+        raise CannotDecrypt("Данные зашифрованы другим ключом или повреждены")
+
+    def is_sealed_by_newest(self, sealed: bytes) -> bool:
+        """Whether these bytes need no re-sealing after a change of keys."""
+        return sealed.startswith(self.mark)
+
+
+def _mark(key: bytes) -> bytes:
+    """The version of the format and the id of a key; the id tells nothing about the key."""
+    return FORMAT + hashlib.sha256(b"appeals key id" + key).digest()[: MARK_BYTES - len(FORMAT)]
+
+
+def _opened(cipher: AESGCM, sealed: bytes, mark: bytes | None) -> bytes | None:
+    try:
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], mark)
+    except (InvalidTag, ValueError):
+        return None
 
 
 def key_file(settings: Settings) -> Path:
@@ -68,7 +99,15 @@ def open_vault(settings: Settings) -> Vault:
         text = key_file(settings).read_text().strip()
     if not text:
         raise SecretKeyMissing("Задайте APPEALS_SECRET_KEY или запустите `appeals up`, он создаст ключ в папке данных")
+    old = settings.old_secret_keys.get_secret_value().split(",")
+    return Vault(
+        _key_of(text, "APPEALS_SECRET_KEY"),
+        *(_key_of(one.strip(), "APPEALS_OLD_SECRET_KEYS") for one in old if one.strip()),
+    )
+
+
+def _key_of(text: str, name: str) -> bytes:
     try:
-        return Vault(base64.b64decode(text, validate=True))
+        return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise SecretKeyMissing("APPEALS_SECRET_KEY: ожидается base64") from error
+        raise SecretKeyMissing(f"{name}: ожидается base64") from error

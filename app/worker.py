@@ -20,11 +20,17 @@ from app.accounts.service import purge_expired_sessions
 from app.appeals.authors import fetch_authors
 from app.appeals.breaches import mark_breaches
 from app.appeals.delivery import deliver_batch
+from app.appeals.files import fetch_files
+from app.appeals.requests import follow_requests
 from app.db import require_current_schema
+from app.files.keeping import remove_unused
 from app.intake.cropped import fetch_texts
 from app.intake.polling import poll_pages
 from app.intake.service import drain_batch, forget_payloads
 from app.jobs import Job, dump, load, redis_settings
+from app.outgoing.retention import forget_deliveries
+from app.outgoing.sending import tell_batch
+from app.public_pages.watch import watch_connections
 from app.reference import require_reference_data
 from app.resources import Resources, open_resources
 from app.settings import Settings
@@ -93,17 +99,40 @@ async def ask_pages(resources: Resources) -> int:
     return await poll_pages(resources, utc_now())
 
 
+async def watch(resources: Resources) -> int:
+    """Check the connections that are due."""
+    return await watch_connections(resources, utc_now())
+
+
+async def bring_files(resources: Resources) -> int:
+    """Fetch one batch of attachments."""
+    return await fetch_files(resources, utc_now())
+
+
+async def tell(resources: Resources) -> int:
+    """Tell departments' systems one batch of events."""
+    return await tell_batch(resources, utc_now())
+
+
+async def follow(resources: Resources) -> int:
+    """Ask departments' systems about the requests that appeals became there."""
+    return await follow_requests(resources, utc_now())
+
+
 async def sweep(resources: Resources) -> int:
     """Mark the clocks that have run out."""
     return await mark_breaches(resources, utc_now())
 
 
 async def tidy(resources: Resources) -> int:
-    """Retention: raw deliveries and lapsed sessions."""
+    """Retention: raw deliveries, lapsed sessions, files that no message carries."""
     now = utc_now()
     async with resources.database.transaction() as session:
-        await forget_payloads(session, now - timedelta(days=resources.settings.payload_retention_days))
+        long_ago = now - timedelta(days=resources.settings.payload_retention_days)
+        await forget_payloads(session, long_ago)
+        await forget_deliveries(session, long_ago)
         await purge_expired_sessions(session, now)
+    await remove_unused(resources, now)
     return 0
 
 
@@ -115,6 +144,9 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
         Job.FETCH_AUTHORS: Solo(name_authors),
         Job.FETCH_TEXTS: Solo(complete_texts),
         Job.POLL_PAGES: Solo(ask_pages),
+        Job.WATCH_CONNECTIONS: Solo(watch),
+        Job.FETCH_FILES: Solo(bring_files),
+        Job.TELL_DEPARTMENTS: Solo(tell, DELIVERIES_AT_ONCE),
     }
     return Worker(
         functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
@@ -126,6 +158,10 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
             cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
             cron(_named(jobs[Job.FETCH_TEXTS]), name="cron_texts", second={55}),
             cron(_named(jobs[Job.POLL_PAGES]), name="cron_polls", second=EVERY_SECONDS, run_at_startup=True),
+            cron(_named(jobs[Job.WATCH_CONNECTIONS]), name="cron_watch", second={50}),
+            cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
+            cron(_named(jobs[Job.TELL_DEPARTMENTS]), name="cron_tell", second={3, 13, 23, 33, 43, 53}),
+            cron(_named(Solo(follow)), name="cron_requests", second={38}),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
         ],
         redis_settings=redis_settings(resources.settings.redis_url),

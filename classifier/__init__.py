@@ -4,8 +4,7 @@ A pure library: it reads and writes the paths it is given and knows nothing of t
 """
 
 from classifier.artifact import ArtifactRejected, Manifest
-from classifier.dataset import LabelKind
 from classifier.judge import Evidence, Guess, Judge, Judgement
 from classifier.severity import severity_of
 
-__all__ = ["ArtifactRejected", "Evidence", "Guess", "Judge", "Judgement", "LabelKind", "Manifest", "severity_of"]
+__all__ = ["ArtifactRejected", "Evidence", "Guess", "Judge", "Judgement", "Manifest", "severity_of"]

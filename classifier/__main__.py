@@ -2,70 +2,108 @@
 
 import json
 import sys
-import time
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from classifier.artifact import ArtifactRejected, write_artifact
-from classifier.dataset import LABEL_KINDS, Corpus, DataIsWrong, Source, is_held_out, read_corpus, read_talk
-from classifier.judge import STARTER, Judge, Judgement
+from classifier import commands
+from classifier.accurate import AccurateJudge, ExtraIsAbsent
+from classifier.artifact import ArtifactRejected
+from classifier.dataset import Columns
+from classifier.judge import BATCH, Judge, Judgement
+from classifier.tables import DataIsWrong
 
 cli = typer.Typer(help="Классификатор обращений: обучение, проверка, применение.", no_args_is_help=True)
 screen = Console(stderr=True)
-KIND_NAMES = {"topic_group": "группа тем", "topic": "тема", "agency": "ведомство"}
+FIGURES = ("n", "accuracy", "weighted_f1", "macro_f1", "top3", "ece", "coverage_at_95", "texts_per_second")
+RESERVED = {"text", "appeal", "appeal_probability", "abuse_probability"}
 
-Data = Annotated[
-    Path, typer.Option("--data", exists=True, help="CSV(.GZ) со столбцами text, topic_group, topic, agency.")
+
+class Tier(StrEnum):
+    """How much thought a message is worth."""
+
+    DEFAULT = "default"
+    ACCURATE = "accurate"
+
+
+Data = Annotated[Path, typer.Option("--data", exists=True, dir_okay=False, help="CSV или CSV.GZ.")]
+TextColumn = Annotated[
+    str | None, typer.Option("--text-column", help="Столбец текста: имя или номер от 0. По умолчанию — text.")
 ]
-Talk = Annotated[Path, typer.Option("--talk", exists=True, help="CSV(.GZ) со столбцом text: разговоры, не обращения.")]
-ModelFile = Annotated[Path, typer.Option("--model", help="Файл модели; по умолчанию — поставляемая.")]
+LabelColumns = Annotated[
+    list[str] | None,
+    typer.Option("--label", help="ИМЯ=СТОЛБЕЦ, имя или номер от 0; можно несколько раз. По умолчанию — метки модели."),
+]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Есть ли строка имён; по умолчанию видно само.")
+]
+Talk = Annotated[
+    Path | None, typer.Option("--talk", exists=True, dir_okay=False, help="CSV(.GZ) со столбцом text: не обращения.")
+]
+ModelPath = Annotated[Path | None, typer.Option("--model", help="Папка или файл модели; по умолчанию — поставляемая.")]
+TierChoice = Annotated[Tier, typer.Option("--tier", help="accurate требует pip install .[accurate].")]
+AsJson = Annotated[bool, typer.Option("--json", help="По объекту JSON в строке.")]
 
 
 @cli.command()
 def train(
     data: Data,
-    talk: Talk,
-    out: Annotated[Path, typer.Option("--out", help="Папка, куда записать model.npz и manifest.json.")],
-    held_out: Annotated[bool, typer.Option(help="Сначала измерить качество на отложенной пятой части.")] = True,
+    out: Annotated[Path, typer.Option("--out", help="Папка модели: model.npz, manifest.json, card.md.")],
+    text_column: TextColumn = None,
+    label: LabelColumns = None,
+    talk: Talk = None,
+    header: Header = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Не опираться на знания поставляемой модели.")
+    ] = False,
+    tier: Annotated[Tier, typer.Option("--tier", help="accurate учит ещё и точный уровень.")] = Tier.DEFAULT,
+    held_out: Annotated[
+        bool, typer.Option("--held-out/--no-held-out", help="Ещё и измерить на отложенной пятой части.")
+    ] = False,
 ) -> None:
-    """Обучает модель на всех строках и записывает её."""
-    from classifier.training import resigned
-
-    corpus, chatter = read_corpus(data), read_talk(talk)
-    sources = [Source.of(data, len(corpus.texts)), Source.of(talk, len(chatter))]
-    figures = _held_out_figures(corpus, chatter, sources) if held_out else None
-    model = _trained(corpus, chatter, sources, "Обучение на всех строках")
-    if figures:
-        manifest = replace(model.manifest, metrics={**model.manifest.metrics, "held_out": figures})
-        model = resigned(replace(model, manifest=manifest))
-    write_artifact(out / "model.npz", model.manifest, model.arrays)
-    screen.print(f"Записано: {out / 'model.npz'}, версия {model.manifest.version}")
-    _show(model.manifest.metrics)
+    """Обучает модель на всех строках и записывает её с паспортом и карточкой."""
+    columns = Columns(text_column, _labels(label), header)
+    manifest = commands.train(
+        data, columns, talk, out, screen,
+        from_scratch=from_scratch, held_out=held_out, accurate=tier is Tier.ACCURATE,
+    )  # fmt: skip
+    screen.print(f"Записано: {out / 'model.npz'}, версия {manifest.version}; карточка — {out / 'card.md'}")
 
 
 @cli.command()
 def evaluate(
     data: Data,
-    talk: Talk,
-    model: Annotated[Path | None, typer.Option("--model", help="Готовая модель вместо обучения на 4/5 строк.")] = None,
+    text_column: TextColumn = None,
+    label: LabelColumns = None,
+    talk: Talk = None,
+    header: Header = None,
+    model: ModelPath = None,
+    tier: TierChoice = Tier.DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
-    """Измеряет качество: без --model обучает на четырёх пятых и судит оставшуюся пятую."""
-    corpus, chatter = read_corpus(data), read_talk(talk)
-    sources = [Source.of(data, len(corpus.texts)), Source.of(talk, len(chatter))]
-    if model is None:
-        _show({"held_out": _held_out_figures(corpus, chatter, sources)})
+    """Измеряет качество готовой модели на размеченных строках."""
+    judge = _judge(model, tier)
+    columns = Columns(text_column, _labels(label), header)
+    figures = commands.evaluate(judge, data, columns, talk, screen)
+    if as_json:
+        for one in figures:
+            print(json.dumps(one, ensure_ascii=False))
         return
-    judge = Judge.load(model)
-    known = {source["sha256"] for source in judge.manifest.provenance["sources"]}
-    if sources[0].sha256 in known:
-        screen.print("[yellow]Модель обучена на этом файле: цифры ниже завышены.[/yellow]")
-    _show({"given_model": _figures(judge, corpus, chatter)})
+    table = Table("метка", *FIGURES)
+    for one in figures:
+        if one["label"] in judge.kinds:
+            table.add_row(
+                one["label"], *(f"{one[name]:.3f}" if one[name] < 1 else f"{one[name]:.0f}" for name in FIGURES)
+            )
+        else:
+            screen.print(one)
+    Console().print(table)
 
 
 @cli.command()
@@ -73,17 +111,50 @@ def predict(
     texts: Annotated[
         list[str] | None, typer.Argument(help="Сообщения; без них читаются строки стандартного ввода.")
     ] = None,
-    model: ModelFile = STARTER,
-    as_json: Annotated[bool, typer.Option("--json", help="По строке JSON на сообщение.")] = False,
+    model: ModelPath = None,
+    tier: TierChoice = Tier.DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
-    """Судит сообщения: о чём, чьё и обращение ли это."""
-    judge = Judge.load(model)
-    messages = texts or [line.rstrip("\n") for line in sys.stdin]
-    for text, judgement in zip(messages, judge.judge(messages), strict=True):
-        if as_json:
-            print(json.dumps({"text": text, **asdict(judgement)}, ensure_ascii=False))
-        else:
+    """Судит сообщения. Строки стандартного ввода становятся строками JSON."""
+    judge = _judge(model, tier)
+    if texts and not as_json:
+        for text, judgement in zip(texts, judge.judge(texts), strict=True):
             Console().print(_judgement_table(text, judgement))
+        return
+    for batch in _batches(texts or _lines()):
+        for text, judgement in zip(batch, judge.judge(batch), strict=True):
+            line = json.dumps({"text": text, **commands.as_plain(judgement)}, ensure_ascii=False)
+            sys.stdout.buffer.write(line.encode("utf-8", errors="replace") + b"\n")
+        sys.stdout.flush()
+
+
+def _labels(given: list[str] | None) -> dict[str, str] | None:
+    """``NAME=COLUMN`` pairs; the first ``=`` divides."""
+    if not given:
+        return None
+    pairs = [one.partition("=") for one in given]
+    for name, _, column in pairs:
+        if not name.replace("_", "a").replace("-", "a").isalnum() or not column or name in RESERVED:
+            raise DataIsWrong(f"--label ждёт ИМЯ=СТОЛБЕЦ, а получено «{name}={column}»; имя — буквы, цифры, _ и -.")
+    labels = {name: column for name, _, column in pairs}
+    if len(labels) < len(pairs):
+        raise DataIsWrong("--label называет одну метку дважды.")
+    return labels
+
+
+def _judge(model: Path | None, tier: Tier) -> Judge:
+    return AccurateJudge.load(model) if tier is Tier.ACCURATE else Judge.load(model)
+
+
+def _lines() -> Iterator[str]:
+    """Lines of standard input, whatever their bytes are."""
+    return (line.rstrip(b"\r\n").decode("utf-8", errors="replace") for line in sys.stdin.buffer)
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(texts)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
 
 
 def _judgement_table(text: str, judgement: Judgement) -> Table:
@@ -91,63 +162,19 @@ def _judgement_table(text: str, judgement: Judgement) -> Table:
     table.add_column("что")
     table.add_column("метка")
     table.add_column("вероятность", justify="right")
-    for kind in LABEL_KINDS:
-        for guess in getattr(judgement, kind):
-            table.add_row(KIND_NAMES[kind], guess.label, f"{guess.probability:.1%}")
+    for kind, guesses in judgement.labels.items():
+        for guess in guesses:
+            table.add_row(kind, guess.label, f"{guess.probability:.1%}")
         table.add_section()
     return table
-
-
-def _trained(corpus: Corpus, talk: list[str], sources: list[Source], title: str) -> Any:
-    from classifier.training import STEPS
-    from classifier.training import train as train_model
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=screen) as progress:
-        task = progress.add_task(title, total=STEPS, completed=-1)
-
-        def step(name: str) -> None:
-            progress.update(task, advance=1, description=f"{title}: {name}")
-
-        model = train_model(corpus, talk, sources, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), step)
-        progress.update(task, completed=STEPS, description=title)
-    return model
-
-
-def _held_out_figures(corpus: Corpus, talk: list[str], sources: list[Source]) -> dict[str, Any]:
-    """Trains on four fifths, through pruning and rounding as in the shipped file, and judges the last fifth."""
-    out, talk_out = is_held_out(corpus.texts), is_held_out(talk)
-    talk_in = [text for text, held in zip(talk, talk_out, strict=True) if not held]
-    model = _trained(corpus.where(~out), talk_in, sources, "Обучение на четырёх пятых")
-    rest = [text for text, held in zip(talk, talk_out, strict=True) if held]
-    return _figures(Judge(model.manifest, model.arrays), corpus.where(out), rest)
-
-
-def _figures(judge: Judge, corpus: Corpus, talk: list[str]) -> dict[str, Any]:
-    from classifier.evaluation import judge_figures
-
-    return judge_figures(judge, corpus, talk)
-
-
-def _show(metrics: dict[str, Any]) -> None:
-    for protocol, figures in metrics.items():
-        table = Table(title=protocol)
-        table.add_column("метка")
-        for name in ("weighted_f1", "macro_f1", "accuracy", "top3", "ece", "coverage95"):
-            table.add_column(name, justify="right")
-        for kind in LABEL_KINDS:
-            values = figures[kind]
-            table.add_row(KIND_NAMES[kind], *(f"{values[column.header]:.3f}" for column in table.columns[1:]))
-        screen.print(table)
-        screen.print(f"обращение или разговор: {figures['appeal']}")
 
 
 def main() -> None:
     """Runs the command line; refusals become one sentence and exit code 1."""
     try:
         cli()
-    except (ArtifactRejected, DataIsWrong) as error:
-        screen.print(f"[red]{error}[/red]")
+    except (ArtifactRejected, DataIsWrong, ExtraIsAbsent) as error:
+        screen.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from error
 
 

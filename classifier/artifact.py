@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,14 +13,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from classifier.calibration import Blend, Sigmoid
-from classifier.dataset import LABEL_KINDS
-from classifier.features import BUCKETS, signature
+from classifier.calibration import KindBlend, Sigmoid
+from classifier.features import BUCKET_BITS, LETTERS, WORDS, signature
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Changes whenever an older program would misread the file: other features, other arrays."""
 MAX_FILE_BYTES: Final = 15_000_000
 MAX_UNPACKED_BYTES: Final = 120_000_000
+FILE_NAME: Final = "model.npz"
 
 Arrays = dict[str, npt.NDArray[Any]]
 _UNREADABLE = (
@@ -48,18 +49,27 @@ class Manifest:
     sha256: str
     """Of the arrays and of all other fields."""
     labels: dict[str, list[str]]
+    """Of each kind of labels the names."""
     topic_to_group: dict[str, str]
+    """Where there are topics and groups of topics: of each topic its group."""
     thresholds: dict[str, float]
     """From this probability of the best label on, ``targets`` of the guesses were right out of fold."""
     targets: dict[str, float]
-    blend: Blend
+    blend: dict[str, KindBlend]
     appeal: Sigmoid
     """Probability of an appeal: σ(power · score + shift)."""
+    abuse: Sigmoid
+    """Probability of abuse, likewise."""
     metrics: dict[str, Any]
     provenance: dict[str, Any]
     features: str
     """Signature of the features the weights belong to."""
     format: int = FORMAT
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of labels from coarse to fine: the order of the tables' columns."""
+        return coarse_to_fine(self.labels)
 
     def to_json(self) -> str:
         """Readable JSON in UTF-8."""
@@ -75,11 +85,25 @@ class Manifest:
                     f"Файл модели записан в формате {fields['format']}, а программа понимает {FORMAT}: "
                     "обучите модель заново или возьмите файл из этого выпуска."
                 )
-            blend = fields["blend"]
-            sigmoids = {kind: Sigmoid(**blend[kind]) for kind in LABEL_KINDS}
-            return cls(**{**fields, "blend": Blend(**{**blend, **sigmoids}), "appeal": Sigmoid(**fields["appeal"])})
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            blend = {kind: _kind_blend(values) for kind, values in fields["blend"].items()}
+            sigmoids = {name: Sigmoid(**fields[name]) for name in ("appeal", "abuse")}
+            return cls(**{**fields, **sigmoids, "blend": blend})
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArtifactRejected(f"Паспорт модели не читается: {error!r}.") from error
+
+
+def _kind_blend(values: dict[str, Any]) -> KindBlend:
+    return KindBlend(**{**values, "sigmoid": Sigmoid(**values["sigmoid"])})
+
+
+def coarse_to_fine(labels: Mapping[str, list[str]]) -> list[str]:
+    """Kinds of labels by the number of their labels, then by name."""
+    return sorted(labels, key=lambda kind: (len(labels[kind]), kind))
+
+
+def given_name(kinds: list[str], coarse: str, fine: str) -> str:
+    """Name of the table P(coarse | fine)."""
+    return f"given_{kinds.index(coarse)}_{kinds.index(fine)}"
 
 
 def content_hash(manifest: Manifest, arrays: Mapping[str, npt.NDArray[Any]]) -> str:
@@ -109,8 +133,9 @@ def write_artifact(path: Path, manifest: Manifest, arrays: Arrays) -> None:
 
 
 def read_artifact(path: Path) -> tuple[Manifest, Arrays]:
-    """Reads and checks the file. Raises :class:`ArtifactRejected` for anything but a whole, fitting model."""
-    arrays = _unpack(path)
+    """Reads and checks a file, or ``model.npz`` in a folder. Raises :class:`ArtifactRejected` for all but a model."""
+    path = path / FILE_NAME if path.is_dir() else path
+    arrays = unpack(path)
     packed = arrays.pop("manifest", None)
     if packed is None or packed.dtype != np.uint8:
         raise ArtifactRejected(f"В файле {path.name} нет паспорта модели.")
@@ -121,12 +146,17 @@ def read_artifact(path: Path) -> tuple[Manifest, Arrays]:
         )
     if version_of(manifest.created, manifest.sha256) != manifest.version:
         raise ArtifactRejected(f"Номер версии в {path.name} не совпадает с содержимым.")
-    _check_labels(manifest)
+    try:
+        _check_labels(manifest)
+        _check_numbers(manifest)
+    except (TypeError, AttributeError) as error:  # a list where a table belongs, a number where a list does
+        raise ArtifactRejected(f"Паспорт модели не читается: {error!r}.") from error
     _check_arrays(manifest, arrays)
     return manifest, arrays
 
 
-def _unpack(path: Path) -> Arrays:
+def unpack(path: Path) -> Arrays:
+    """The tables of an archive, none of them executable. Raises :class:`ArtifactRejected`."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ArtifactRejected(f"Файл {path.name} больше {MAX_FILE_BYTES // 1_000_000} МБ: это не модель.")
@@ -134,53 +164,79 @@ def _unpack(path: Path) -> Arrays:
             if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
                 raise ArtifactRejected(f"Файл {path.name} распаковывается в слишком большой объём.")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise ArtifactRejected(f"Файла модели {path} нет.") from error
     except _UNREADABLE as error:
         raise ArtifactRejected(f"Файл {path.name} не читается как модель: {error}.") from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # NumPy hands out foreign members as bytes
+        raise ArtifactRejected(f"Файл {path.name} не читается как модель: в нём не только таблицы.")
+    return arrays
 
 
 def _check_labels(manifest: Manifest) -> None:
     """The manifest's tables must be about the same labels."""
     labels = manifest.labels
-    if set(labels) != set(LABEL_KINDS) or any(
-        not names or len(set(names)) != len(names) or not all(isinstance(name, str) for name in names)
-        for names in labels.values()
-    ):
+    if not labels or any(not _is_list_of_names(names) for names in labels.values()):
         raise ArtifactRejected("В паспорте модели списки меток неполны или повторяются.")
-    if set(manifest.topic_to_group) != set(labels["topic"]) or not set(manifest.topic_to_group.values()) <= set(
-        labels["topic_group"]
+    groups = manifest.topic_to_group
+    if groups and (
+        set(groups) != set(labels.get("topic", ())) or not set(groups.values()) <= set(labels.get("topic_group", ()))
     ):
         raise ArtifactRejected("В паспорте модели темы и группы тем не соответствуют друг другу.")
-    if set(manifest.thresholds) != {*LABEL_KINDS, "appeal"}:
+    if set(manifest.thresholds) != {*labels, "appeal"}:
         raise ArtifactRejected("В паспорте модели нет порогов.")
     if manifest.features != signature():
         raise ArtifactRejected("Модель обучена на других признаках, чем вычисляет эта программа.")
 
 
+def _is_list_of_names(names: Any) -> bool:
+    return bool(names) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+
+
+def _check_numbers(manifest: Manifest) -> None:
+    """Each kind hears only kinds judged before it, or one finer; all weights are numbers."""
+    kinds = manifest.kinds
+    sigmoids = [manifest.appeal.power, manifest.appeal.shift, manifest.abuse.power, manifest.abuse.shift]
+    numbers = [*sigmoids, *manifest.thresholds.values()]
+    is_fitting = set(manifest.blend) == set(kinds)
+    for place, kind in enumerate(kinds if is_fitting else []):
+        blend = manifest.blend[kind]
+        is_fitting &= set(blend.coarser) <= set(kinds[:place]) and set(blend.finer) <= set(kinds[place + 1 :])
+        numbers += [blend.sigmoid.power, blend.sigmoid.shift, blend.own, *blend.coarser.values(), *blend.finer.values()]
+    if not is_fitting or not all(isinstance(one, (int, float)) and math.isfinite(one) for one in numbers):
+        raise ArtifactRejected("В паспорте модели числа смеси неполны или испорчены.")
+
+
+def _expected(manifest: Manifest, arrays: Arrays) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
+    kinds, count = manifest.kinds, {kind: len(names) for kind, names in manifest.labels.items()}
+    labels = sum(count.values())
+    length = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    pairs = [(coarse, fine) for place, coarse in enumerate(kinds) for fine in kinds[place + 1 :]]
+    expected: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+        **{given_name(kinds, *pair): (np.float32, (count[pair[1]], count[pair[0]])) for pair in pairs},
+        "intercepts": (np.float32, (labels,)),
+        "appeal_weights": (np.float32, (length.get("appeal_buckets", 0),)),
+        "abuse_weights": (np.float32, (length.get("appeal_buckets", 0),)),
+        "seen": (np.uint32, (length.get("seen", 0),)),
+    }
+    for part in ("word", "letter", "appeal"):
+        columns = length.get(f"{part}_buckets", 0)
+        expected |= {f"{part}_buckets": (np.uint32, (columns,)), f"{part}_idf": (np.float32, (columns,))}
+    for part in ("word", "letter"):
+        weighted = min(length.get(f"{part}_weights", 0), length.get(f"{part}_buckets", 0))
+        expected |= {f"{part}_weights": (np.int8, (weighted, labels)), f"{part}_scales": (np.float32, (labels,))}
+    return expected
+
+
 def _check_arrays(manifest: Manifest, arrays: Arrays) -> None:
     """Names, types and shapes as :class:`classifier.judge.Judge` expects them; numbers finite, buckets in range."""
-    labels = sum(len(names) for names in manifest.labels.values())
-    columns, words = (arrays[name].size if name in arrays else 0 for name in ("label_buckets", "appeal_buckets"))
-    weighted = arrays["label_weights"].shape[0] if "label_weights" in arrays else 0
-    expected: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
-        "label_buckets": (np.uint32, (columns,)),
-        "label_idf": (np.float32, (columns,)),
-        "label_weights": (np.int8, (weighted, labels)),
-        "label_scales": (np.float32, (labels,)),
-        "label_intercepts": (np.float32, (labels,)),
-        "agency_given_topic": (np.float32, (len(manifest.labels["topic"]), len(manifest.labels["agency"]))),
-        "appeal_buckets": (np.uint32, (words,)),
-        "appeal_idf": (np.float32, (words,)),
-        "appeal_weights": (np.float32, (words,)),
-    }
-    if {name: (array.dtype, array.shape) for name, array in arrays.items()} != {
-        name: (np.dtype(kind), shape) for name, (kind, shape) in expected.items()
-    } or weighted > columns:
+    expected = {name: (np.dtype(kind), shape) for name, (kind, shape) in _expected(manifest, arrays).items()}
+    if {name: (array.dtype, array.shape) for name, array in arrays.items()} != expected:
         raise ArtifactRejected("Таблицы модели не того вида, что ожидает программа.")
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ArtifactRejected("В таблицах модели есть нечисловые значения.")
-    for name in ("label_buckets", "appeal_buckets"):
-        if arrays[name].size and (arrays[name].max() >= BUCKETS or len(np.unique(arrays[name])) != arrays[name].size):
+    for name, first, end in (("word", WORDS, LETTERS), ("appeal", WORDS, LETTERS), ("letter", LETTERS, LETTERS + 1)):
+        buckets = arrays[f"{name}_buckets"]
+        if len(np.unique(buckets)) != buckets.size or not np.isin(buckets >> BUCKET_BITS, range(first, end)).all():
             raise ArtifactRejected("В таблицах модели признаки повторяются или выходят за границы.")

@@ -1,106 +1,148 @@
-"""Finds the numbers of a :class:`~classifier.calibration.Blend` on margins of rows the models had not seen."""
+"""Finds the numbers of each :class:`~classifier.calibration.KindBlend` on margins of rows the models had not seen."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
 from classifier.calibration import (
-    Blend,
+    KindBlend,
     Probabilities,
     Sigmoid,
-    group_of_topics,
     log_sigmoid,
     logarithm,
-    product,
+    probabilities,
     softmax,
+    voice_of_coarser,
+    voice_of_finer,
 )
-from classifier.dataset import LabelKind
+from classifier.dataset import FOLDS, UNLABELLED
 from classifier.linear import Labels
 
 Floats = npt.NDArray[np.float32]
-ROUNDS = 250
+ROUNDS: Final = 250
 """Of the simplex; the loss no longer moves in its fourth digit."""
+MOST_ROWS: Final = 5_000
+"""Ten numbers need no more."""
+_START_POWER, _START_SHIFT, _START_VOICE = 4.0, 1.5, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """Out-of-fold results: margins of every member model, and P(agency | topic) as each row's fold knew it."""
+    """Out-of-fold results, kinds of labels from coarse to fine."""
 
-    margins: dict[LabelKind, list[Floats]]
-    labels: dict[LabelKind, Labels]
+    margins: dict[str, list[Floats]]
+    """Of every member model."""
+    labels: dict[str, Labels]
     folds: Labels
-    agency_given_topic: list[Floats]
-    group_of_topic: Labels
+    given: list[dict[tuple[str, str], Floats]]
+    """P(coarse | fine) as each fold knew it."""
+    followers: dict[str, str]
+    """Kinds that follow from a finer one: group → topic."""
 
-    def agency_sense(self, agency: Probabilities) -> Floats:
-        """ln Σ P(agency) · P(agency | topic): how well each topic fits the guessed agency."""
-        expected = np.zeros((len(self.folds), len(self.group_of_topic)), dtype=np.float32)
-        for fold, given in enumerate(self.agency_given_topic):
-            expected[self.folds == fold] = product(agency[self.folds == fold], given.T)
-        return logarithm(expected)
+    def where(self, mask: npt.NDArray[np.bool_]) -> "Unseen":
+        """The rows chosen by the mask."""
+        margins = {kind: [one[mask] for one in members] for kind, members in self.margins.items()}
+        labels = {kind: values[mask] for kind, values in self.labels.items()}
+        return replace(self, margins=margins, labels=labels, folds=self.folds[mask])
+
+    def voice(self, speak: Callable[..., Floats], other: Probabilities, pair: tuple[str, str]) -> Floats:
+        """What another kind's probabilities say, through the table that each row's fold knew."""
+        width = speak(other[:1], self.given[0][pair]).shape[1]
+        said = np.zeros((len(self.folds), width), dtype=np.float32)
+        for fold, given in enumerate(self.given):
+            rows = self.folds == fold
+            said[rows] = speak(other[rows], given[pair])
+        return said
 
 
 @dataclass(frozen=True, slots=True)
 class Blended:
-    """The blend, the weights of the member models in the margin, and the out-of-fold probabilities they give."""
+    """The blend, and the weights of the member models in the margin."""
 
-    blend: Blend
-    members: dict[LabelKind, tuple[float, ...]]
-    probabilities: dict[LabelKind, Probabilities]
+    blend: dict[str, KindBlend]
+    members: dict[str, tuple[float, ...]]
 
-
-def fit_blend(unseen: Unseen) -> Blended:
-    """Minimises the log-loss: agency and group alone, then the topic given both, then the group given the topic."""
-    agency, agency_sigmoid, agency_members = _alone(unseen, "agency", (2.0, 0.5, 3.9, 1.2))
-    group, group_sigmoid, group_members = _alone(unseen, "topic_group", (1.3, 2.5, 5.2, 3.0))
-    senses = [logarithm(group)[:, unseen.group_of_topic], unseen.agency_sense(agency)]
-    margins = unseen.margins["topic"][0]
-    start = (7.5, 3.4, 6.2, 0.2, 0.6)
-
-    def topic_scores(x: Sequence[float]) -> Floats:
-        own = x[1] * log_sigmoid(_floats(x[0] * margins + x[2]))
-        return _floats(own + x[3] * senses[0] + x[4] * senses[1])
-
-    scale, power, shift, from_group, from_agency = _minimum(topic_scores, unseen.labels["topic"], start)
-    topic = softmax(topic_scores((scale, power, shift, from_group, from_agency)))
-    by_topic = logarithm(group_of_topics(topic, unseen.group_of_topic, group.shape[1]))
-    by_itself = logarithm(group)
-
-    def group_scores(x: Sequence[float]) -> Floats:
-        return _floats(x[0] * by_itself + x[1] * by_topic)
-
-    mix = _minimum(group_scores, unseen.labels["topic_group"], (0.3, 0.7))
-    return Blended(
-        Blend(agency_sigmoid, group_sigmoid, Sigmoid(power, shift), from_group, from_agency, mix[0], mix[1]),
-        {"agency": agency_members, "topic_group": group_members, "topic": (scale,)},
-        {"agency": agency, "topic_group": softmax(group_scores(mix)), "topic": topic},
-    )
+    def judge(self, unseen: Unseen) -> dict[str, Probabilities]:
+        """Probabilities of the rows."""
+        margins = {
+            kind: np.asarray(sum(w * z for w, z in zip(self.members[kind], members, strict=True)), dtype=np.float32)
+            for kind, members in unseen.margins.items()
+        }
+        result = {kind: np.zeros_like(values) for kind, values in margins.items()}
+        for fold, given in enumerate(unseen.given):
+            rows = unseen.folds == fold
+            part = probabilities({kind: values[rows] for kind, values in margins.items()}, self.blend, given)
+            for kind, values in part.items():
+                result[kind][rows] = values
+        return result
 
 
-def _alone(
-    unseen: Unseen, kind: LabelKind, start: tuple[float, ...]
-) -> tuple[Probabilities, Sigmoid, tuple[float, ...]]:
-    """A kind of labels from its own two members: weights of both, power and shift."""
-    first, second = unseen.margins[kind]
-
-    def own_scores(x: Sequence[float]) -> Floats:
-        return _floats(x[2] * log_sigmoid(_floats(x[0] * first + x[1] * second + x[3])))
-
-    best = _minimum(own_scores, unseen.labels[kind], start)
-    return softmax(own_scores(best)), Sigmoid(best[2], best[3]), best[:2]
+def judge_crosswise(unseen: Unseen, near: Blended) -> dict[str, Probabilities]:
+    """Probabilities of each fold by numbers found on the other folds, searched for near those of all rows."""
+    result = {kind: np.zeros_like(members[0]) for kind, members in unseen.margins.items()}
+    for fold in range(FOLDS):
+        rows = unseen.folds == fold
+        for kind, values in fit_blend(unseen.where(~rows), near).judge(unseen.where(rows)).items():
+            result[kind][rows] = values
+    return result
 
 
-def _minimum(
+def fit_blend(unseen: Unseen, near: Blended | None = None) -> Blended:
+    """Minimises the log-loss kind by kind: each given the coarser ones, then followers given the finer one."""
+    unseen = unseen.where(np.arange(len(unseen.folds)) % (len(unseen.folds) // MOST_ROWS + 1) == 0)
+    blend: dict[str, KindBlend] = {}
+    members: dict[str, tuple[float, ...]] = {}
+    chances: dict[str, Probabilities] = {}
+    for kind in unseen.margins:
+        voices = {one: unseen.voice(voice_of_coarser, chances[one], (one, kind)) for one in chances}
+        members[kind], blend[kind], chances[kind] = _fit_kind(unseen, kind, voices, near)
+    for kind, finer in unseen.followers.items():
+        own, said = logarithm(chances[kind]), unseen.voice(voice_of_finer, chances[finer], (kind, finer))
+        start = (near.blend[kind].own, near.blend[kind].finer[finer]) if near else (0.3, 0.7)
+        mix = minimum(_two_voices(own, said), unseen.labels[kind], start)
+        blend[kind] = replace(blend[kind], own=mix[0], finer={finer: mix[1]})
+    return Blended(blend, members)
+
+
+def _fit_kind(
+    unseen: Unseen, kind: str, voices: Mapping[str, Floats], near: Blended | None
+) -> tuple[tuple[float, ...], KindBlend, Probabilities]:
+    """Weights of the members, power and shift of the sigmoid, weights of the coarser kinds' voices."""
+    own, said = unseen.margins[kind], list(voices.values())
+    count = len(own)
+
+    def total(x: Sequence[float]) -> Floats:
+        margin = np.sum([weight * one for weight, one in zip(x, own, strict=False)], axis=0)
+        result = x[count] * log_sigmoid(_floats(margin + x[count + 1]))
+        for weight, voice in zip(x[count + 2 :], said, strict=True):
+            result = result + weight * voice
+        return _floats(result)
+
+    start = (*[2.0 / count] * count, _START_POWER, _START_SHIFT, *[_START_VOICE] * len(said))
+    if near:
+        known = near.blend[kind]
+        start = (*near.members[kind], known.sigmoid.power, known.sigmoid.shift, *known.coarser.values())
+    best = minimum(total, unseen.labels[kind], start)
+    blend = KindBlend(Sigmoid(*best[count : count + 2]), dict(zip(voices, best[count + 2 :], strict=True)))
+    return best[:count], blend, softmax(total(best))
+
+
+def _two_voices(own: Floats, said: Floats) -> Callable[[Sequence[float]], Floats]:
+    return lambda x: _floats(x[0] * own + x[1] * said)
+
+
+def minimum(
     row_scores: Callable[[Sequence[float]], Floats], labels: Labels, start: tuple[float, ...]
 ) -> tuple[float, ...]:
-    rows = np.arange(len(labels))
+    """The numbers that make the labels likeliest, by the simplex of Nelder and Mead."""
+    rows = np.flatnonzero(labels != UNLABELLED)
 
     def loss(x: npt.NDArray[np.float64]) -> float:
-        right = softmax(row_scores([float(value) for value in x]))[rows, labels]
+        right = softmax(row_scores([float(value) for value in x]))[rows, labels[rows]]
         return float(-np.mean(np.log(np.maximum(right, 1e-12))))
 
     found = minimize(loss, start, method="Nelder-Mead", options={"maxiter": ROUNDS, "xatol": 1e-3, "fatol": 1e-5})

@@ -1,17 +1,18 @@
 """From margins to probabilities that mean what they say.
 
 One-vs-rest margins z become ``softmax(power · ln σ(z + shift))``: unlike a softmax with a temperature this
-"normalised sigmoid" stays honest with two hundred labels. Topic, group and agency then inform each other.
+"normalised sigmoid" stays honest with two hundred labels. Kinds of labels then inform each other, coarse ones first.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from classifier.dataset import LabelKind
-
 Probabilities = npt.NDArray[np.float32]
+Given = Mapping[tuple[str, str], npt.NDArray[np.float32]]
+"""P(coarse | fine) by the names of the two kinds: a row for each fine label, a column for each coarse one."""
 _FLOOR = np.float32(1e-9)
 
 
@@ -24,16 +25,15 @@ class Sigmoid:
 
 
 @dataclass(frozen=True, slots=True)
-class Blend:
-    """All numbers that turn the margins of the three kinds of labels into probabilities."""
+class KindBlend:
+    """How one kind of labels comes to its probabilities: from its own margins, then from kinds judged before it."""
 
-    agency: Sigmoid
-    topic_group: Sigmoid
-    topic: Sigmoid
-    topic_from_group: float
-    topic_from_agency: float
-    group_from_group: float
-    group_from_topic: float
+    sigmoid: Sigmoid
+    coarser: dict[str, float] = field(default_factory=dict)
+    """A label is likelier where the coarser labels it usually goes with are: the weight of each kind's voice."""
+    own: float = 1.0
+    finer: dict[str, float] = field(default_factory=dict)
+    """The way back, for a kind that follows from a finer one, as a group follows from its topics."""
 
 
 def softmax(scores: npt.NDArray[np.float32]) -> Probabilities:
@@ -57,9 +57,14 @@ def product(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> np
     return np.asarray(np.einsum("ij,jk->ik", left, right))
 
 
-def group_of_topics(topic: Probabilities, group_of_topic: npt.NDArray[np.int64], groups: int) -> Probabilities:
-    """Probability of each group as the sum over its topics."""
-    return product(topic, np.eye(groups, dtype=np.float32)[group_of_topic])
+def voice_of_coarser(coarse: Probabilities, given: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """ln Σ P(coarse) · P(coarse | fine): how well each fine label fits the guessed coarse ones."""
+    return logarithm(product(coarse, given.T))
+
+
+def voice_of_finer(fine: Probabilities, given: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """ln Σ P(fine) · P(coarse | fine): what the fine labels say of each coarse one."""
+    return logarithm(product(fine, given))
 
 
 def scores(margins: npt.NDArray[np.float32], sigmoid: Sigmoid) -> npt.NDArray[np.float32]:
@@ -67,36 +72,26 @@ def scores(margins: npt.NDArray[np.float32], sigmoid: Sigmoid) -> npt.NDArray[np
     return np.float32(sigmoid.power) * log_sigmoid(margins + np.float32(sigmoid.shift))
 
 
-def topic_scores(
-    own: npt.NDArray[np.float32],
-    group: Probabilities,
-    agency: Probabilities,
-    group_of_topic: npt.NDArray[np.int64],
-    agency_given_topic: npt.NDArray[np.float32],
-    weights: tuple[float, float],
-) -> npt.NDArray[np.float32]:
-    """A topic is likelier where its group is, and where the agency that usually answers for it is."""
-    from_group = logarithm(group)[:, group_of_topic]
-    from_agency = logarithm(product(agency, agency_given_topic.T))
-    result: npt.NDArray[np.float32] = own + np.float32(weights[0]) * from_group + np.float32(weights[1]) * from_agency
-    return result
-
-
 def probabilities(
-    margins: dict[LabelKind, npt.NDArray[np.float32]],
-    blend: Blend,
-    group_of_topic: npt.NDArray[np.int64],
-    agency_given_topic: npt.NDArray[np.float32],
-) -> dict[LabelKind, Probabilities]:
-    """Probabilities of agency, topic and topic group, each row summing to one."""
-    agency = softmax(scores(margins["agency"], blend.agency))
-    group = softmax(scores(margins["topic_group"], blend.topic_group))
-    weights = (blend.topic_from_group, blend.topic_from_agency)
-    own = scores(margins["topic"], blend.topic)
-    topic = softmax(topic_scores(own, group, agency, group_of_topic, agency_given_topic, weights))
-    by_topic = group_of_topics(topic, group_of_topic, group.shape[1])
-    joint = blend.group_from_group * logarithm(group) + blend.group_from_topic * logarithm(by_topic)
-    return {"agency": agency, "topic_group": softmax(joint.astype(np.float32)), "topic": topic}
+    margins: Mapping[str, npt.NDArray[np.float32]], blend: Mapping[str, KindBlend], given: Given
+) -> dict[str, Probabilities]:
+    """Probabilities of every kind of labels, each row summing to one. ``margins`` come coarse kinds first."""
+    first: dict[str, Probabilities] = {}
+    for kind, values in margins.items():
+        total = scores(values, blend[kind].sigmoid)
+        for coarser, weight in blend[kind].coarser.items():
+            total = total + np.float32(weight) * voice_of_coarser(first[coarser], given[coarser, kind])
+        first[kind] = softmax(total)
+    return {kind: _told_by_finer(kind, first, blend[kind], given) for kind in margins}
+
+
+def _told_by_finer(kind: str, first: Mapping[str, Probabilities], blend: KindBlend, given: Given) -> Probabilities:
+    if not blend.finer:
+        return first[kind]
+    total = np.float32(blend.own) * logarithm(first[kind])
+    for finer, weight in blend.finer.items():
+        total = total + np.float32(weight) * voice_of_finer(first[finer], given[kind, finer])
+    return softmax(total)
 
 
 def appeal_probability(score: npt.NDArray[np.float32], sigmoid: Sigmoid) -> Probabilities:

@@ -1,48 +1,56 @@
-"""Reading the training files and dividing their rows. Paths come from the caller; nothing is copied anywhere."""
+"""Labelled messages, where they come from, how their rows are divided. Paths come from the caller."""
 
-import csv
-import gzip
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from classifier.normalise import fingerprint
+from classifier.tables import DataIsWrong, Table, read_table
 
-LabelKind = Literal["topic_group", "topic", "agency"]
-LABEL_KINDS: Final[tuple[LabelKind, ...]] = get_args(LabelKind)
+STARTER_KINDS: Final = ("topic_group", "topic", "agency")
+"""The kinds of labels of the starter model; other models have the kinds they were taught."""
+USUAL_COLUMNS: Final = {
+    "text": ("text", "Текст инцидента"),
+    "topic_group": ("topic_group", "Группа тем"),
+    "topic": ("topic", "Тема"),
+    "agency": ("agency",),
+}
+"""Where to look when no column is named: our own files and the 47-column export of «Инцидент Менеджмент»."""
+ABUSE_COLUMN: Final = "toxic"
 FOLDS: Final = 5
 HELD_OUT_SHARE: Final = 0.2
+UNLABELLED: Final = -1
 Mask = npt.NDArray[np.bool_]
-
-
-class DataIsWrong(ValueError):
-    """The training file cannot be used; the sentence says why."""
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Labelled messages: for each kind of label its sorted names and, row by row, the number of the right one."""
+    """Labelled messages: of each kind of label its sorted names and, row by row, the number of the right one or −1."""
 
     texts: list[str]
-    names: dict[LabelKind, list[str]]
-    numbers: dict[LabelKind, npt.NDArray[np.int64]]
+    names: dict[str, list[str]]
+    numbers: dict[str, Numbers]
 
     def where(self, mask: Mask) -> "Corpus":
         """The rows chosen by the mask, with the same label names."""
         numbers = {kind: values[mask] for kind, values in self.numbers.items()}
         return Corpus([text for text, kept in zip(self.texts, mask, strict=True) if kept], self.names, numbers)
 
-    def group_of_topic(self) -> npt.NDArray[np.int64]:
-        """Of each topic its group, by number; the first row of a topic decides."""
-        topics, first = np.unique(self.numbers["topic"], return_index=True)
-        groups = np.zeros(len(self.names["topic"]), dtype=np.int64)
-        groups[topics] = self.numbers["topic_group"][first]
-        return groups
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a file hold what, by name or by number from 0; None: look for the usual names."""
+
+    text: str | None = None
+    labels: Mapping[str, str] | None = None
+    header: bool | None = None
+    """Whether the first row holds names; None: see for yourself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +67,85 @@ class Source:
         return cls(path.name, rows, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def read_corpus(path: Path) -> Corpus:
-    """Reads ``text, topic_group, topic, agency`` from CSV or CSV.GZ. Raises :class:`DataIsWrong`."""
-    rows = list(_rows(path, ("text", *LABEL_KINDS)))
-    names = {kind: sorted({row[kind] for row in rows}) for kind in LABEL_KINDS}
-    for kind, values in names.items():
-        if len(values) < 2:
-            raise DataIsWrong(f"{path.name}: в столбце {kind} меньше двух разных меток, обучать нечему")
-    numbers = {kind: np.array([names[kind].index(row[kind]) for row in rows]) for kind in LABEL_KINDS}
-    return Corpus([row["text"] for row in rows], names, numbers)
+def read_corpus(path: Path, columns: Columns | None = None) -> Corpus:
+    """Reads messages with their labels; rows without any label are left out. Raises ``DataIsWrong``."""
+    table, columns = read_table(path), columns or Columns()
+    wanted = columns.labels or _usual_labels(table)
+    text = table.column(columns.text or _usual(table, "text"))
+    places = {kind: table.column(column) for kind, column in wanted.items()}
+    first = _first_row(table, columns, text, places)
+    texts = [_message(cell) for cell in table.cells(text, first)]
+    cells = {kind: table.cells(place, first) for kind, place in places.items()}
+    kept = [row for row in range(len(texts)) if any(of_kind[row] for of_kind in cells.values())]
+    labels = {kind: [of_kind[row] for row in kept] for kind, of_kind in cells.items()}
+    return corpus_of([texts[row] for row in kept], labels)
 
 
-def read_talk(path: Path) -> list[str]:
-    """Reads messages that are no appeals: the column ``text`` of CSV or CSV.GZ. Raises :class:`DataIsWrong`."""
-    return [row["text"] for row in _rows(path, ("text",))]
+def corpus_of(texts: list[str], labels: Mapping[str, Sequence[str]]) -> Corpus:
+    """Numbers the labels of each kind by their sorted names; an empty label stays unlabelled."""
+    names = {kind: sorted(set(values) - {""}) for kind, values in labels.items()}
+    places = {kind: {name: place for place, name in enumerate(known)} for kind, known in names.items()}
+    numbers = {
+        kind: np.array([places[kind].get(value, UNLABELLED) for value in values], dtype=np.int64)
+        for kind, values in labels.items()
+    }
+    return Corpus(texts, names, numbers)
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines)
-        absent = [name for name in columns if name not in (reader.fieldnames or [])]
-        if absent:
-            raise DataIsWrong(f"{path.name}: нет столбцов {', '.join(absent)}")
-        yield from reader
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """Messages that are no appeals, and of each whether it is abuse, where somebody has marked that."""
+
+    texts: list[str]
+    abuse: Mask | None = None
+
+    def where(self, mask: Mask) -> "Talk":
+        """The messages chosen by the mask."""
+        texts = [text for text, kept in zip(self.texts, mask, strict=True) if kept]
+        return Talk(texts, None if self.abuse is None else self.abuse[mask])
+
+
+def read_talk(path: Path) -> Talk:
+    """Reads the column ``text`` and, where there is one, ``toxic`` (1: abuse). Raises :class:`DataIsWrong`."""
+    table = read_table(path)
+    texts = table.cells(table.column(_usual(table, "text")), 1)
+    if not table.is_named(ABUSE_COLUMN):
+        return Talk(texts)
+    marks = table.cells(table.column(ABUSE_COLUMN), 1)
+    return Talk(texts, np.array([mark == "1" for mark in marks], dtype=bool))
+
+
+def _first_row(table: Table, columns: Columns, text: int, places: Mapping[str, int]) -> int:
+    """A name that stands in the first row settles it; columns given by numbers leave it to how the row looks."""
+    if columns.header is not None:
+        return int(columns.header)
+    wanted = [columns.text or "", *(columns.labels or {}).values()]
+    if not columns.labels or any(table.is_named(one) for one in wanted):
+        return 1
+    return int(table.begins_with_names(text, list(places.values())))
+
+
+def _usual(table: Table, kind: str) -> str:
+    found = [name for name in USUAL_COLUMNS[kind] if table.is_named(name)]
+    if not found:
+        raise DataIsWrong(
+            f"{table.name}: нет столбца {' или '.join(USUAL_COLUMNS[kind])}; назовите столбец сами, по имени или номеру"
+        )
+    return found[0]
+
+
+def _usual_labels(table: Table) -> dict[str, str]:
+    found = {kind: name for kind in STARTER_KINDS for name in reversed(USUAL_COLUMNS[kind]) if table.is_named(name)}
+    if not found:
+        raise DataIsWrong(
+            f"{table.name}: нет столбцов {', '.join(STARTER_KINDS)}; назовите их сами: --label ИМЯ=СТОЛБЕЦ"
+        )
+    return found
+
+
+def _message(cell: str) -> str:
+    """The export of «Инцидент Менеджмент» puts an apostrophe before each text."""
+    return cell.removeprefix("'").strip()
 
 
 def is_held_out(texts: Sequence[str]) -> Mask:
@@ -90,6 +153,6 @@ def is_held_out(texts: Sequence[str]) -> Mask:
     return np.array([fingerprint(text, "held out ") < HELD_OUT_SHARE for text in texts], dtype=bool)
 
 
-def folds(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+def folds(texts: Sequence[str]) -> Numbers:
     """Of each message the number of its fold, by the same rule."""
     return np.array([int(fingerprint(text, "fold ") * FOLDS) for text in texts], dtype=np.int64)

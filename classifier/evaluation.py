@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import f1_score, roc_auc_score
 
-from classifier.dataset import LABEL_KINDS, Corpus
-from classifier.judge import Judge
+from classifier.dataset import UNLABELLED, Corpus
+from classifier.judge import Chances, Judge
 
 Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
@@ -73,6 +73,8 @@ def threshold_for(probabilities: Probabilities, labels: Labels, precision: float
     order = np.argsort(-best, kind="stable")
     right = (probabilities.argmax(axis=1) == labels)[order]
     share = np.cumsum(right) / np.arange(1, len(right) + 1)
+    if not len(order):
+        return NEVER
     ends = np.append(best[order][:-1] != best[order][1:], True)  # equal probabilities pass or fail together
     passed = np.flatnonzero((share >= precision) & ends)
     return float(best[order][passed[-1]]) if len(passed) else NEVER
@@ -91,20 +93,37 @@ def measure_appeals(appeals: Probabilities, talk: Probabilities, threshold: floa
     return AppealFigures(auc, float((talk < threshold).mean()), len(appeals), len(talk))
 
 
-def judge_figures(judge: Judge, corpus: Corpus, talk: list[str]) -> dict[str, Any]:
-    """All figures of a loaded judge on labelled rows; rows with labels it does not know count as not guessed at all."""
-    appeal, labels = judge.probabilities_of(corpus.texts)
-    talk_appeal, _ = judge.probabilities_of(talk)
+def figures_by_fold(probabilities: Probabilities, labels: Labels, folds: Labels) -> dict[str, Any]:
+    """Figures over all rows, and how far those of single folds deviate from each other (standard deviation)."""
+    parts = [asdict(measure(probabilities[folds == fold], labels[folds == fold])) for fold in np.unique(folds)]
+    deviation = {name: float(np.std([part[name] for part in parts])) for name in parts[0] if name != "rows"}
+    return asdict(measure(probabilities, labels)) | {"deviation": deviation}
+
+
+def label_figures(manifest_labels: list[str], chances: Probabilities, names: list[str], numbers: Labels) -> Figures:
+    """Figures on rows whose labels are named by another file: a label the model does not know counts as missed."""
+    unknown = sorted(set(names) - set(manifest_labels))
+    place = {name: number for number, name in enumerate([*manifest_labels, *unknown])}
+    wanted = np.array([place[name] for name in names], dtype=np.int64)[numbers]
+    return measure(np.pad(chances, ((0, 0), (0, len(unknown)))), wanted)
+
+
+def judge_figures(judge: Judge, corpus: Corpus, talk: list[str], judged: Chances | None = None) -> dict[str, Any]:
+    """All figures of a loaded judge on labelled rows, of the kinds of labels that both know."""
+    judged = judged or judge.chances(corpus.texts)
     figures: dict[str, Any] = {}
-    for kind in LABEL_KINDS:
-        names = judge.manifest.labels[kind]
-        number = {name: place for place, name in enumerate(names)}
-        wanted = np.array([number.get(name, len(names)) for name in corpus.names[kind]])[corpus.numbers[kind]]
-        chances = np.pad(labels[kind], ((0, 0), (0, 1)))  # a last label nobody guesses: "unknown"
-        figures[kind] = asdict(measure(chances, wanted)) | selective(chances, wanted, judge.manifest.thresholds[kind])
-    threshold = judge.manifest.thresholds["appeal"]
-    appeal_figures = asdict(measure_appeals(appeal, talk_appeal, threshold))
-    return {**figures, "appeal": appeal_figures | {"recall": float((appeal >= threshold).mean())}}
+    for kind in (kind for kind in judge.kinds if kind in corpus.names):
+        known = corpus.numbers[kind] != UNLABELLED
+        names, chances, numbers = corpus.names[kind], judged.labels[kind][known], corpus.numbers[kind][known]
+        own = {name: place for place, name in enumerate(judge.manifest.labels[kind])}
+        wanted = np.array([own.get(name, UNLABELLED) for name in names], dtype=np.int64)[numbers]
+        sure = selective(chances, wanted, judge.manifest.thresholds[kind])
+        figures[kind] = asdict(label_figures(judge.manifest.labels[kind], chances, names, numbers)) | sure
+    if talk:
+        threshold = judge.manifest.thresholds["appeal"]
+        appeal_figures = asdict(measure_appeals(judged.appeal, judge.chances(talk).appeal, threshold))
+        figures["appeal"] = appeal_figures | {"recall": float((judged.appeal >= threshold).mean())}
+    return figures
 
 
 def selective(probabilities: Probabilities, labels: Labels, threshold: float) -> dict[str, float]:

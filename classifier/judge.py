@@ -1,28 +1,45 @@
 """What a message is about, who answers for it, and whether it is an appeal at all. Needs no scikit-learn."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from classifier import calibration
-from classifier.artifact import Arrays, Manifest, read_artifact
+from classifier.artifact import Arrays, Manifest, given_name, read_artifact
 from classifier.calibration import Probabilities
-from classifier.dataset import LABEL_KINDS, LabelKind
-from classifier.features import NGrams, Vocabulary, counted, ngrams
-from classifier.normalise import spans
+from classifier.features import Batch, Vocabulary, counted, ngrams, read
+from classifier.letters import LetterScores, LetterVocabulary
+from classifier.normalise import fingerprint, lowered, spans
 
 STARTER: Final = Path(__file__).parent / "starter" / "model.npz"
 GUESSES: Final = 5
 EVIDENCE: Final = 8
 BATCH: Final = 256
+APPEAL_ARRAYS: Final = ("appeal_buckets", "appeal_idf", "appeal_weights", "abuse_weights")
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class Chances:
+    """All probabilities of a batch, a row a message."""
+
+    appeal: Probabilities
+    abuse: Probabilities
+    labels: dict[str, Probabilities]
+    """Of each kind, every label in the order of the manifest."""
+
+    @classmethod
+    def joined(cls, parts: Sequence["Chances"]) -> "Chances":
+        """One after the other."""
+        labels = {kind: np.concatenate([part.labels[kind] for part in parts]) for kind in parts[0].labels}
+        appeal, abuse = ([getattr(part, name) for part in parts] for name in ("appeal", "abuse"))
+        return cls(np.concatenate(appeal), np.concatenate(abuse), labels)
+
+
+class Guess(NamedTuple):
     """A label and the calibrated probability that it is the right one."""
 
     label: str
@@ -31,12 +48,26 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Of one message; guesses best first, up to five of each kind."""
+    """Of one message; guesses best first, up to five of each kind of labels."""
 
     appeal_probability: float
-    topic_group: tuple[Guess, ...]
-    topic: tuple[Guess, ...]
-    agency: tuple[Guess, ...]
+    labels: Mapping[str, tuple[Guess, ...]] = field(default_factory=dict)
+    abuse_probability: float = 0.0
+
+    @property
+    def topic_group(self) -> tuple[Guess, ...]:
+        """Empty where the model knows no groups of topics."""
+        return self.labels.get("topic_group", ())
+
+    @property
+    def topic(self) -> tuple[Guess, ...]:
+        """Empty where the model knows no topics."""
+        return self.labels.get("topic", ())
+
+    @property
+    def agency(self) -> tuple[Guess, ...]:
+        """Empty where the model knows no agencies."""
+        return self.labels.get("agency", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,84 +85,115 @@ class Judge:
     def __init__(self, manifest: Manifest, arrays: Arrays) -> None:
         self.manifest = manifest
         self.version = manifest.version
-        self._vocabulary = Vocabulary(arrays["label_buckets"], arrays["label_idf"])
-        self._weights = arrays["label_weights"] * arrays["label_scales"]
-        self._intercepts = arrays["label_intercepts"]
-        self._agency_given_topic = arrays["agency_given_topic"]
+        self.kinds = manifest.kinds
+        self.vocabulary = Vocabulary(arrays["word_buckets"], arrays["word_idf"])
+        self._words = arrays["word_weights"] * arrays["word_scales"]
+        letters = LetterVocabulary(arrays["letter_buckets"], arrays["letter_idf"])
+        self.letters = LetterScores(letters, arrays["letter_weights"], arrays["letter_scales"])
+        self._intercepts = arrays["intercepts"]
         self._appeal_vocabulary = Vocabulary(arrays["appeal_buckets"], arrays["appeal_idf"])
-        self._appeal_weights = arrays["appeal_weights"]
-        groups = manifest.labels["topic_group"]
-        self._group_of_topic = np.array(
-            [groups.index(manifest.topic_to_group[topic]) for topic in manifest.labels["topic"]]
-        )
+        self._appeal_weights = np.column_stack([arrays["appeal_weights"], arrays["abuse_weights"]])
+        self._given = {
+            (coarse, fine): arrays[given_name(self.kinds, coarse, fine)]
+            for place, coarse in enumerate(self.kinds)
+            for fine in self.kinds[place + 1 :]
+        }
+        self._seen = arrays["seen"]
+        self.appeal_arrays = {name: arrays[name] for name in APPEAL_ARRAYS}
         self._columns = dict(_slices(manifest))
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Judge":
-        """Reads a model file; None: the starter model beside the package. Raises ``ArtifactRejected``."""
+        """Reads a model file or folder; None: the starter model beside the package. Raises ``ArtifactRejected``."""
         return cls(*read_artifact(STARTER if path is None else path))
 
     def judge(self, texts: Sequence[str]) -> list[Judgement]:
         """Judges messages in batches; any text gives a judgement."""
         judged: list[Judgement] = []
         for start in range(0, len(texts), BATCH):
-            appeal, labels = self._batch(texts[start : start + BATCH])
-            best = (_best(self.manifest.labels[kind], labels[kind]) for kind in ("topic_group", "topic", "agency"))
-            judged += map(Judgement, appeal.tolist(), *best)
+            judged += self.spoken(self._batch(texts[start : start + BATCH]))
         return judged
 
-    def probabilities_of(self, texts: Sequence[str]) -> tuple[Probabilities, dict[LabelKind, Probabilities]]:
-        """All probabilities: of being an appeal, and of every label in the order of the manifest."""
-        batches = [self._batch(texts[start : start + BATCH]) for start in range(0, max(len(texts), 1), BATCH)]
-        labels = {kind: np.concatenate([batch[1][kind] for batch in batches]) for kind in LABEL_KINDS}
-        return np.concatenate([batch[0] for batch in batches]), labels
+    def spoken(self, chances: Chances) -> Iterator[Judgement]:
+        """Puts probabilities, row by row, into words."""
+        best = [_best(self.manifest.labels[kind], chances.labels[kind]) for kind in self.kinds]
+        for appeal, abuse, *guesses in zip(chances.appeal.tolist(), chances.abuse.tolist(), *best, strict=True):
+            yield Judgement(appeal, dict(zip(self.kinds, guesses, strict=True)), abuse)
 
-    def _batch(self, texts: Sequence[str]) -> tuple[Probabilities, dict[LabelKind, Probabilities]]:
-        counts = counted(ngrams(texts))
-        scores = self._vocabulary.transform(counts, len(self._weights)) @ self._weights + self._intercepts
-        margins: dict[LabelKind, Probabilities] = {kind: scores[:, columns] for kind, columns in self._columns.items()}
-        labels = calibration.probabilities(margins, self.manifest.blend, self._group_of_topic, self._agency_given_topic)
-        score = self._appeal_vocabulary.transform(counts) @ self._appeal_weights
-        return calibration.appeal_probability(score, self.manifest.appeal), labels
+    def chances(self, texts: Sequence[str]) -> Chances:
+        """All probabilities: of being an appeal, of abuse, and of every label."""
+        return Chances.joined(
+            [self._batch(texts[start : start + BATCH]) for start in range(0, max(len(texts), 1), BATCH)]
+        )
 
-    def explain(self, text: str, label_kind: LabelKind, label: str) -> list[Evidence]:
+    def word_weights(self) -> npt.NDArray[np.float32]:
+        """What each weighted column of the vocabulary adds to each label."""
+        return np.asarray(self._words)
+
+    def _batch(self, texts: Sequence[str]) -> Chances:
+        batch = read(texts)
+        counts = counted(ngrams(batch))
+        scores = self.vocabulary.weigh(counts).sparse(len(self._words)) @ self._words + self._intercepts
+        scores += self.letters.of_messages(batch)
+        margins = {kind: scores[:, self._columns[kind]] for kind in self.kinds}
+        labels = calibration.probabilities(margins, self.manifest.blend, self._given)
+        talk = self._appeal_vocabulary.transform(counts) @ self._appeal_weights
+        appeal = calibration.appeal_probability(talk[:, 0], self.manifest.appeal)
+        return Chances(appeal, calibration.appeal_probability(talk[:, 1], self.manifest.abuse), labels)
+
+    def share_seen(self, texts: Sequence[str]) -> float:
+        """The share of these messages that stood in the model's training file, by their fingerprints."""
+        prints = np.array([seen_print(text) for text in texts], dtype=np.uint32)
+        return float(np.isin(prints, self._seen).mean()) if len(texts) else 0.0
+
+    def explain(self, text: str, kind: str, label: str) -> list[Evidence]:
         """The at most eight words that drove the label most, strongest first; only those that spoke for it.
 
-        Raises ``KeyError`` for a label the model does not know.
+        Raises ``KeyError`` for a kind or a label the model does not know.
         """
-        names = self.manifest.labels[label_kind]
+        names = self.manifest.labels[kind]
         if label not in names:
             raise KeyError(label)
-        strengths = self._strengths(ngrams([text]), self._columns[label_kind].start + names.index(label))
+        strengths = self._strengths(read([text]), self._columns[kind].start + names.index(label))
         strongest = [int(token) for token in np.argsort(-strengths, kind="stable")[:EVIDENCE] if strengths[token] > 0]
-        places = list(spans(text))
+        places = list(spans(lowered(text)))
         total = float(strengths[strengths > 0].sum())
         return [Evidence(*places[token], float(strengths[token]) / total) for token in strongest]
 
-    def _strengths(self, grams: NGrams, label: int) -> npt.NDArray[np.float64]:
+    def _strengths(self, batch: Batch, label: int) -> npt.NDArray[np.float64]:
         """Of each token what it adds to the margin: each n-gram gives half to its first and half to its last token."""
-        matrix = self._vocabulary.weigh(counted(grams))
-        weight = np.zeros(self._vocabulary.size + 1)  # the last, 0, stands for unknown n-grams (column -1)
-        known = matrix.columns < len(self._weights)
+        grams = ngrams(batch)
+        matrix = self.vocabulary.weigh(counted(grams))
+        weight = np.zeros(self.vocabulary.size + 1)  # the last, 0, stands for unknown n-grams (column -1)
+        known = matrix.columns < len(self._words)
         columns = matrix.columns[known]
-        weight[columns] = matrix.values[known] / matrix.times[known] * self._weights[columns, label]
-        half = weight[self._vocabulary.columns(grams.buckets)] / 2
-        tokens = int(grams.last.max(initial=-1)) + 1
-        return np.asarray(np.bincount(grams.first, half, tokens) + np.bincount(grams.last, half, tokens))
+        weight[columns] = matrix.values[known] / matrix.times[known] * self._words[columns, label]
+        half = weight[self.vocabulary.columns(grams.buckets)] / 2
+        tokens = len(batch.places)
+        by_stems = np.bincount(grams.first, half, tokens) + np.bincount(grams.last, half, tokens)
+        return np.asarray(by_stems + self.letters.of_tokens(batch, label))
 
 
-def _slices(manifest: Manifest) -> Iterator[tuple[LabelKind, slice]]:
+def seen_print(text: str) -> int:
+    """32 bits that equal messages share: enough to notice a message again, too few to tell what it said."""
+    return int(fingerprint(text, "seen ") * 2**32)
+
+
+def _slices(manifest: Manifest) -> Iterator[tuple[str, slice]]:
     start = 0
-    for kind in LABEL_KINDS:
+    for kind in manifest.kinds:
         end = start + len(manifest.labels[kind])
         yield kind, slice(start, end)
         start = end
 
 
 def _best(names: list[str], values: Probabilities) -> list[tuple[Guess, ...]]:
-    order = np.argsort(-values, axis=1, kind="stable")[:, :GUESSES]
-    chances = np.take_along_axis(values, order, axis=1).tolist()
+    likely = np.argpartition(-values, min(GUESSES, len(names) - 1), axis=1)[:, :GUESSES]
+    chances = np.take_along_axis(values, likely, axis=1)
+    order = np.argsort(-chances, axis=1, kind="stable")
+    numbers = np.take_along_axis(likely, order, axis=1).tolist()
+    ordered = np.take_along_axis(chances, order, axis=1).tolist()
     return [
         tuple(map(Guess, map(names.__getitem__, row), row_chances))
-        for row, row_chances in zip(order.tolist(), chances, strict=True)
+        for row, row_chances in zip(numbers, ordered, strict=True)
     ]

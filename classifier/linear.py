@@ -32,11 +32,14 @@ def svm(rows: csr_array, labels: Labels, classes: int, penalty: float, rarity: f
     """Plain one-vs-rest machine; a label of n rows weighs n^-rarity. Labels without rows get a flat refusal."""
     present = np.unique(labels)
     weight = _class_weights(labels, classes, rarity)
+    result = _refusal(rows.shape[1], classes)
+    if len(present) < 2 or not rows.shape[1]:
+        result.intercepts[present] = 0
+        return result
     machine = _fitted(rows, labels, penalty, {int(label): weight[label] for label in present})
     coefficients, intercepts = machine.coef_, machine.intercept_
     if len(present) == 2:  # scikit-learn then keeps one border only
         coefficients, intercepts = np.vstack([-coefficients, coefficients]), np.array([-intercepts[0], intercepts[0]])
-    result = _refusal(rows.shape[1], classes)
     result.weights[:, present] = coefficients.T
     result.intercepts[present] = intercepts
     return result
@@ -50,7 +53,11 @@ def nb_svm(
     weight = _class_weights(labels, classes, rarity)
     sums = np.asarray(rows.T @ np.eye(classes)[labels])
     total = sums.sum(axis=1)
-    for label in np.unique(labels):
+    present = np.unique(labels)
+    if len(present) < 2 or not rows.shape[1]:
+        result.intercepts[present] = 0
+        return result
+    for label in present:
         ratio = _ratio(sums[:, label] + smoothing, total - sums[:, label] + 2 * smoothing, power)
         scaled = csr_array((rows.data * ratio[rows.indices], rows.indices, rows.indptr), shape=rows.shape)
         rest = float(np.mean(weight[labels[labels != label]]))

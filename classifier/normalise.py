@@ -19,17 +19,35 @@ _KINDS = {
 }
 _PIECE = re.compile("|".join(f"(?:{pattern})" for pattern in _KINDS.values()))
 _KIND = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()))
+_PLAIN = re.compile("|".join(f"(?:{_KINDS[kind]})" for kind in ("слово", "число")))
+_THREE_DIGITS = re.compile("[0-9]{3}")
 _LONGEST_PLAIN_NUMBER = 4  # house numbers and years stay; longer numbers may belong to a person
+
+
+def lowered(text: str) -> str:
+    """What is read of a message, in lower case, unless that would move its characters: they keep their places."""
+    read = text[:MAX_CHARACTERS]
+    lower = read.lower()
+    return lower if len(lower) == len(read) else read
 
 
 def pieces(text: str) -> list[str]:
     """The words, numbers, links, mails, phones and mentions of a message, as written, in order."""
-    return _PIECE.findall(text[:MAX_CHARACTERS])
+    read = text[:MAX_CHARACTERS]
+    return _pattern(read).findall(read)
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Where each of :func:`pieces` stands in the message: start and end in characters."""
-    return (match.span() for match in _PIECE.finditer(text[:MAX_CHARACTERS]))
+    read = text[:MAX_CHARACTERS]
+    return (match.span() for match in _pattern(read).finditer(read))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """The quick pattern where no link, mail, phone or mention can stand: both would cut such a text alike."""
+    if "@" in text or "/" in text or "[" in text or "*" in text or "www." in text or _THREE_DIGITS.search(text):
+        return _PIECE
+    return _PLAIN
 
 
 def token(piece: str) -> str:
@@ -49,6 +67,9 @@ def is_word(piece: str) -> bool:
 
 
 def _plain(word: str) -> str:
+    lowered = word.lower().replace("ё", "е")
+    if lowered.isalpha() and unicodedata.is_normalized("NFC", lowered):  # nearly every word: no marks to take off
+        return lowered
     composed = unicodedata.normalize("NFC", word).lower().replace("ё", "е")
     return "".join(letter for letter in composed if not unicodedata.combining(letter))
 

@@ -1,31 +1,36 @@
 """From labelled messages to a model: linear members, their blend on unseen rows, pruning, eight-bit weights."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
-from classifier.appeals import AppealModel, train_appeals
-from classifier.artifact import Arrays, Manifest, content_hash, version_of
-from classifier.blending import Blended, Unseen, fit_blend
-from classifier.dataset import FOLDS, LABEL_KINDS, Corpus, LabelKind, Source, folds
-from classifier.evaluation import measure, threshold_for
-from classifier.features import Vocabulary, counted, ngrams, signature
-from classifier.linear import Doubles, Linear, nb_svm, svm
+from classifier.appeals import AppealModel, borrowed_appeals, train_appeals
+from classifier.artifact import Arrays, Manifest, coarse_to_fine, content_hash, given_name, version_of
+from classifier.blending import Blended, Unseen, fit_blend, judge_crosswise
+from classifier.calibration import Probabilities
+from classifier.dataset import FOLDS, UNLABELLED, Corpus, Source, Talk, folds
+from classifier.evaluation import figures_by_fold, threshold_for
+from classifier.features import signature
+from classifier.judge import Judge, seen_print
+from classifier.linear import Doubles, Linear
+from classifier.members import Ground, members_of, names_of_members
+from classifier.tables import DataIsWrong
 
 Floats = npt.NDArray[np.float32]
 Step = Callable[[str], None]
 """Told what begins: one call for each of :data:`STEPS` steps."""
 
-MIN_TEXTS: Final = (2, 3, 3)
-"""An n-gram counts from so many messages on, by block."""
-KEPT_COLUMNS: Final = 90_000
-"""As good as all, 83 MB when loaded."""
-TARGETS: Final[dict[LabelKind, float]] = {"topic_group": 0.955, "topic": 0.8, "agency": 0.955}
-"""Precision above the threshold: half a point over the promised 95 %; of topics 95 % would leave next to nothing."""
+KEPT_WORDS: Final = 64_000
+KEPT_LETTERS: Final = 64_000
+SURE: Final = 0.955
+"""Precision above the threshold: half a point over the promised 95 %."""
+FAIRLY_SURE: Final = 0.8
+"""Where 95 % would leave next to nothing, as with two hundred topics."""
+LEAST_COVERAGE: Final = 0.1
+LEAST_ROWS: Final = 20
 STEPS: Final = FOLDS + 5
 
 
@@ -35,93 +40,141 @@ class Model:
 
     manifest: Manifest
     arrays: Arrays
+    unseen: dict[str, Probabilities] = field(default_factory=dict)
+    """What models that had not seen a message thought of it: for whoever builds upon this one. Not part of the file."""
 
 
 def train(
-    corpus: Corpus, talk: list[str], sources: Iterable[Source], created: str, step: Step = lambda _: None
+    corpus: Corpus,
+    talk: Talk | None,
+    sources: Iterable[Source],
+    created: str,
+    step: Step = lambda _: None,
+    base: Judge | None = None,
 ) -> Model:
-    """Trains on all rows given. ``created`` is an ISO 8601 time in UTC. Deterministic.
+    """Trains on all rows given. ``created`` is an ISO 8601 time in UTC. Deterministic. Raises ``DataIsWrong``.
 
     Blend, thresholds and the figures under ``out_of_fold`` come from five models, each judging the fifth it had not
-    seen; the weights come from a sixth trained on everything.
+    seen; the weights come from a sixth trained on everything. ``base`` is a model of another region whose knowledge is
+    built upon, and whose sense of what is an appeal is taken over where there is no ``talk``.
     """
+    _refuse_hopeless(corpus)
     step("признаки")
-    counts = counted(ngrams(corpus.texts))
-    vocabulary = Vocabulary.of(counts, MIN_TEXTS)
-    rows = vocabulary.transform(counts).astype(np.float64)
-    unseen = _judge_unseen(rows, corpus, step)
+    ground = Ground.of(corpus.texts, base)
+    kinds = coarse_to_fine(corpus.names)
+    unseen = _judge_unseen(ground, corpus, kinds, step)
     step("калибровка")
     blended = fit_blend(unseen)
+    honest = judge_crosswise(unseen, blended)
     step("итоговые модели")
-    final = {kind: _members(kind, rows, corpus) for kind in LABEL_KINDS}
+    final = {kind: members_of(ground, corpus.numbers[kind], len(corpus.names[kind])) for kind in kinds}
     step("сжатие")
-    arrays = _compress(vocabulary, final, blended)
-    arrays["agency_given_topic"] = _agency_given_topic(corpus)
+    arrays = _compress(ground, [(final[kind], blended.members[kind]) for kind in kinds])
+    arrays |= {given_name(kinds, *pair): table for pair, table in given_tables(corpus, kinds).items()}
+    arrays["seen"] = np.unique(np.array([seen_print(text) for text in corpus.texts], dtype=np.uint32))
     step("обращение или разговор")
-    appeals = train_appeals(corpus, talk)
+    appeals = borrowed_appeals(base) if talk is None else train_appeals(corpus, talk)
     arrays |= appeals.arrays
-    return _signed(corpus, blended, unseen, appeals, list(sources), created, arrays)
+    provenance = {"sources": [asdict(source) for source in sources], "base": base.version if base else None}
+    return _signed(corpus, blended, honest, unseen, appeals, provenance, created, arrays)
 
 
-def _judge_unseen(rows: csr_array, corpus: Corpus, step: Step) -> Unseen:
+def _refuse_hopeless(corpus: Corpus) -> None:
+    for kind, names in corpus.names.items():
+        known = int((corpus.numbers[kind] != UNLABELLED).sum())
+        if len(names) < 2 or known < LEAST_ROWS:
+            raise DataIsWrong(
+                f"Метка {kind}: размечено строк — {known}, разных меток — {len(names)}; "
+                f"нужно хотя бы {LEAST_ROWS} строк и две метки."
+            )
+
+
+def _judge_unseen(ground: Ground, corpus: Corpus, kinds: list[str], step: Step) -> Unseen:
     """Each fifth judged by members trained on the other four."""
     fold_of = folds(corpus.texts)
-    margins: dict[LabelKind, list[Floats]] = {
+    margins = {
         kind: [
-            np.zeros((len(fold_of), len(corpus.names[kind])), dtype=np.float32) for _ in range(2 - (kind == "topic"))
+            np.zeros((len(fold_of), len(corpus.names[kind])), dtype=np.float32)
+            for _ in names_of_members(ground, len(corpus.names[kind]))
         ]
-        for kind in LABEL_KINDS
+        for kind in kinds
     }
     given = []
     for fold in range(FOLDS):
         step(f"проверочная модель {fold + 1} из {FOLDS}")
         seen = fold_of != fold
-        part = corpus.where(seen)
-        given.append(_agency_given_topic(part))
-        for kind in LABEL_KINDS:
-            for member, result in zip(_members(kind, rows[seen], part), margins[kind], strict=True):
-                result[~seen] = member.margins(rows[~seen])
-    return Unseen(margins, corpus.numbers, fold_of, given, corpus.group_of_topic())
+        part, unseen_rows = ground.where(seen), ground.rows[~seen]
+        given.append(given_tables(corpus.where(seen), kinds))
+        for kind in kinds:
+            members = members_of(part, corpus.numbers[kind][seen], len(corpus.names[kind]))
+            for member, result in zip(members, margins[kind], strict=True):
+                result[~seen] = member.margins(unseen_rows)
+    return Unseen(margins, corpus.numbers, fold_of, given, followers(corpus, kinds))
 
 
-def _members(kind: LabelKind, rows: csr_array, corpus: Corpus) -> list[Linear]:
-    """The models of one kind of labels. Constants: chosen on out-of-fold scores of the starter corpus."""
-    labels, classes = corpus.numbers[kind], len(corpus.names[kind])
-    if kind == "topic":
-        return [svm(rows, labels, classes, penalty=0.1, rarity=0.3)]
-    plain = svm(rows, labels, classes, penalty=0.2, rarity=0.5)
-    if kind == "agency":
-        return [nb_svm(rows, labels, classes, penalty=0.15, smoothing=0.1, power=1, rarity=0.5), plain]
-    return [nb_svm(rows, labels, classes, penalty=0.08, smoothing=0.1, power=0.5, rarity=0.5), plain]
+def followers(corpus: Corpus, kinds: list[str]) -> dict[str, str]:
+    """Kinds that follow from a finer one, each with the finest such: every fine label goes with one coarse label."""
+    found = {}
+    for place, coarse in enumerate(kinds):
+        for fine in reversed(kinds[place + 1 :]):
+            if coarse not in found and (np.count_nonzero(_together(corpus, coarse, fine), axis=1) <= 1).all():
+                found[coarse] = fine
+    return found
 
 
-def _agency_given_topic(corpus: Corpus) -> Floats:
-    """P(agency | topic), each topic lent one message spread as the agencies are."""
-    counts = np.zeros((len(corpus.names["topic"]), len(corpus.names["agency"])))
-    np.add.at(counts, (corpus.numbers["topic"], corpus.numbers["agency"]), 1)
-    share = counts.sum(axis=0) / counts.sum()
-    return np.asarray((counts + share) / (counts.sum(axis=1, keepdims=True) + 1), dtype=np.float32)
+def given_tables(corpus: Corpus, kinds: list[str]) -> dict[tuple[str, str], Floats]:
+    """P(coarse | fine) of all pairs; each fine label is lent one message spread as the coarse labels are, unless it
+    settles the coarse one."""
+    settled = set(followers(corpus, kinds).items())
+    tables = {}
+    for place, coarse in enumerate(kinds):
+        for fine in kinds[place + 1 :]:
+            counts = _together(corpus, coarse, fine)
+            total = max(counts.sum(), 1.0)
+            share = (counts.sum(axis=0) + 1e-3) / (total + 1e-3 * counts.shape[1])
+            lent = np.where(counts.sum(axis=1, keepdims=True) > 0, float((coarse, fine) not in settled), 1.0)
+            table = (counts + lent * share) / (counts.sum(axis=1, keepdims=True) + lent)
+            tables[coarse, fine] = table.astype(np.float32)
+    return tables
 
 
-def _compress(vocabulary: Vocabulary, members: dict[LabelKind, list[Linear]], blended: Blended) -> Arrays:
+def _together(corpus: Corpus, coarse: str, fine: str) -> npt.NDArray[np.float64]:
+    """How many messages bear each pair of labels: fine × coarse."""
+    pairs = np.zeros((len(corpus.names[fine]), len(corpus.names[coarse])))
+    known = (corpus.numbers[fine] != UNLABELLED) & (corpus.numbers[coarse] != UNLABELLED)
+    np.add.at(pairs, (corpus.numbers[fine][known], corpus.numbers[coarse][known]), 1)
+    return pairs
+
+
+def _compress(ground: Ground, parts: list[tuple[list[Linear], tuple[float, ...]]]) -> Arrays:
     """Adds the members up, keeps the columns that matter most, rounds weights to eight bits with one scale a label."""
-    weighted = [list(zip(blended.members[kind], members[kind], strict=True)) for kind in LABEL_KINDS]
-    parts = [np.sum([weight * member.weights for weight, member in pairs], axis=0) for pairs in weighted]
-    intercepts = [np.sum([weight * member.intercepts for weight, member in pairs], axis=0) for pairs in weighted]
-    order = np.argsort(-_strength(parts, vocabulary.idf), kind="stable")
-    kept = np.hstack(parts)[order[:KEPT_COLUMNS]]
-    scales = np.maximum(np.abs(kept).max(axis=0, initial=0) / 127, 1e-12)
-    return {
-        "label_buckets": vocabulary.buckets[order],
-        "label_idf": vocabulary.idf[order],
-        "label_weights": np.round(kept / scales).astype(np.int8),
-        "label_scales": scales.astype(np.float32),
-        "label_intercepts": np.concatenate(intercepts).astype(np.float32),
-    }
+    summed = [_sum(weights, [one.weights for one in members]) for members, weights in parts]
+    intercepts = [_sum(weights, [one.intercepts for one in members]) for members, weights in parts]
+    arrays: Arrays = {"intercepts": np.concatenate(intercepts).astype(np.float32)}
+    start = 0
+    for name, vocabulary, most in (("word", ground.vocabulary, KEPT_WORDS), ("letter", ground.letters, KEPT_LETTERS)):
+        part = [one[start : start + vocabulary.size] for one in summed]
+        order = np.argsort(-_strength(part, vocabulary.idf), kind="stable")
+        kept = np.hstack(part)[order[:most]]
+        scales = np.maximum(np.abs(kept).max(axis=0, initial=0) / 127, 1e-12)
+        arrays |= {
+            f"{name}_buckets": vocabulary.buckets[order],
+            f"{name}_idf": vocabulary.idf[order],
+            f"{name}_weights": np.round(kept / scales).astype(np.int8),
+            f"{name}_scales": scales.astype(np.float32),
+        }
+        start += vocabulary.size
+    return arrays
+
+
+def _sum(weights: tuple[float, ...], members: list[Doubles]) -> Doubles:
+    return np.asarray(np.sum([weight * one for weight, one in zip(weights, members, strict=True)], axis=0))
 
 
 def _strength(parts: list[Doubles], idf: Floats) -> Doubles:
     """How much a column moves margins over all messages: weight · idf · √messages, kinds of labels counting alike."""
+    if not len(idf):
+        return np.zeros(0)
     sizes = [np.sqrt(np.mean(part**2, axis=1) / np.mean(part**2).clip(1e-12)) for part in parts]
     return np.asarray(np.sum(sizes, axis=0) * idf * np.exp(-idf / 2))  # idf is 1 - ln(share of messages)
 
@@ -129,34 +182,43 @@ def _strength(parts: list[Doubles], idf: Floats) -> Doubles:
 def _signed(
     corpus: Corpus,
     blended: Blended,
+    honest: dict[str, Probabilities],
     unseen: Unseen,
     appeals: AppealModel,
-    sources: list[Source],
+    provenance: dict[str, Any],
     created: str,
     arrays: Arrays,
 ) -> Model:
-    labels: dict[str, list[str]] = {kind: corpus.names[kind] for kind in LABEL_KINDS}
-    chances = blended.probabilities
-    thresholds: dict[str, float] = {
-        kind: threshold_for(chances[kind], corpus.numbers[kind], TARGETS[kind]) for kind in LABEL_KINDS
-    }
-    metrics: dict[str, Any] = {kind: asdict(measure(chances[kind], corpus.numbers[kind])) for kind in LABEL_KINDS}
-    groups = unseen.group_of_topic
+    thresholds, targets, metrics = {"appeal": appeals.threshold}, {"appeal": appeals.recall}, {}
+    for kind, chances in honest.items():
+        known = corpus.numbers[kind] != UNLABELLED
+        labels = corpus.numbers[kind][known]
+        metrics[kind] = figures_by_fold(chances[known], labels, unseen.folds[known])
+        targets[kind] = SURE if metrics[kind]["coverage95"] >= LEAST_COVERAGE else FAIRLY_SURE
+        thresholds[kind] = threshold_for(chances[known], labels, targets[kind])
     manifest = Manifest(
         version="",
         created=created,
         sha256="",
-        labels=labels,
-        topic_to_group={topic: labels["topic_group"][groups[number]] for number, topic in enumerate(labels["topic"])},
-        thresholds=thresholds | {"appeal": appeals.threshold},
-        targets={"appeal": appeals.recall, **{str(kind): share for kind, share in TARGETS.items()}},
-        features=signature(),
+        labels=corpus.names,
+        topic_to_group=_topic_to_group(corpus, unseen.followers),
+        thresholds=thresholds,
+        targets=targets,
         blend=blended.blend,
         appeal=appeals.sigmoid,
-        metrics={"out_of_fold": {**metrics, "appeal": asdict(appeals.figures)}},
-        provenance={"sources": [asdict(source) for source in sources]},
+        abuse=appeals.abuse,
+        metrics={"out_of_fold": {**metrics, "appeal": appeals.figures}},
+        provenance=provenance,
+        features=signature(),
     )
-    return resigned(Model(manifest, arrays))
+    return resigned(Model(manifest, arrays, honest))
+
+
+def _topic_to_group(corpus: Corpus, settled: dict[str, str]) -> dict[str, str]:
+    if settled.get("topic_group") != "topic":
+        return {}
+    groups = _together(corpus, "topic_group", "topic").argmax(axis=1)
+    return {topic: corpus.names["topic_group"][groups[place]] for place, topic in enumerate(corpus.names["topic"])}
 
 
 def resigned(model: Model) -> Model:

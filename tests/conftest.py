@@ -21,6 +21,7 @@ from app.accounts.actor import Actor
 from app.accounts.models import Role, User
 from app.accounts.service import create_user
 from app.db import alembic_config
+from app.file_store import open_file_store
 from app.intake import webhooks
 from app.intake.service import drain_batch
 from app.jobs import Job, Queue
@@ -129,6 +130,9 @@ async def resources(
             database=database,
             vault=Vault(b"k" * 32),
             http=client,
+            downloads=client,
+            channels=client,
+            files=open_file_store(settings),
             limiter=RateLimiter(),
             judge=judge,
             rule_set=rule_set,

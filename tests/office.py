@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 async def rows(resources: Resources, model: type[Row]) -> list[Row]:
     """Every row of a table, oldest first, as it is stored."""
     async with resources.database.transaction() as session:
-        return list((await session.scalars(select(model).order_by(model.id))).all())  # type: ignore[attr-defined]
+        return list((await session.scalars(select(model).order_by(*model.__table__.primary_key))).all())  # type: ignore[attr-defined]
 
 
 async def only(resources: Resources, model: type[Row]) -> Row:

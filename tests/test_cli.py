@@ -109,6 +109,26 @@ def test_a_page_may_name_its_sphere_and_audience(machine: Machine) -> None:
     assert "s3cret" not in result.output
 
 
+def test_a_form_needs_no_secret_and_a_city_application_does(machine: Machine) -> None:
+    given = ["--external-id", "site-1", "--name", "Сайт Примерска"]
+    form = machine.made("pages", "add", "--platform", "web", *given)
+    assert "секрет" in machine.refused("pages", "add", "--platform", "open311", *given)
+    assert "секрет" in machine.refused("pages", "add", "--platform", "vk", *given)
+    interface = machine.made("pages", "add", "--platform", "open311", *given, "--secret", "s3cret")
+    first, second = machine.rows(PublicPage)
+    assert (form, interface) == (f"/forms/{first.key}", f"/open311/v2/{second.key}")
+
+
+def test_a_page_of_viber_has_a_token_and_no_secret(machine: Machine) -> None:
+    viber = ["pages", "add", "--platform", "viber", "--external-id", "pa:1", "--name", "Школа № 1"]
+    assert "ключ доступа" in machine.refused(*viber)
+    assert "секретный ключ" in machine.refused(*viber[:2], "--platform", "vk", *viber[4:], "--access-token", "t")
+    path = machine.made(*viber, "--access-token", "t0ken")
+    (page,) = machine.rows(PublicPage)
+    assert path == f"/webhooks/viber/{page.key}"
+    assert open_credentials(open_vault(get_settings()), page) == Credentials("pa:1", access_token="t0ken")
+
+
 def test_a_page_that_makes_no_sense_is_refused_in_words(machine: Machine) -> None:
     assert "99999999" in machine.refused(*PAGE, "--territory", "99999999")
     assert "myspace" in machine.refused(*PAGE[:2], "--platform", "myspace", *PAGE[4:])
@@ -192,6 +212,28 @@ def test_failed_events_are_sent_again_one_or_all(machine: Machine) -> None:
     assert {entry.actor for entry in machine.rows(AuditEntry)} == {"Командная строка"}
     assert "не ждёт" in machine.refused("events", "retry", "2")
     assert "нет" in machine.refused("events", "retry", "404")
+
+
+def test_a_channel_is_opened_listed_stopped_and_resumed(machine: Machine) -> None:
+    add = ["channels", "add", "--department", "omsk-city", "--url", "https://crm.example/hook?key=private"]
+    assert len(machine.made(*add, "--event", "appeal.closed")) >= 32  # a secret of our own making
+    assert machine.made(*add, "--secret", "a-secret-of-the-department") == "a-secret-of-the-department"
+    assert machine.made(*add, "--kind", "open311", "--secret", "key", "--service", "=other") == ""
+    assert "работает" in machine.made("channels", "list")
+    machine.made("channels", "stop", "1", "--reason", "ремонт")
+    listed = machine.enter("channels", "list").stdout
+    assert "остановлен: ремонт" in listed
+    assert "private" not in listed
+    machine.made("channels", "resume", "1")
+    machine.made("channels", "replay", "1")
+
+
+def test_a_channel_that_makes_no_sense_is_refused_in_words(machine: Machine) -> None:
+    add = ["channels", "add", "--department", "omsk-city"]
+    assert "https" in machine.refused(*add, "--url", "http://crm.example/hook")
+    assert "ТЕМА=код" in machine.refused(*add, "--url", "https://crm.example/", "--service", "roads")
+    assert "Канала № 9 нет" in machine.refused("channels", "stop", "9")
+    assert "Доставки № 9 нет" in machine.refused("channels", "replay", "1", "--delivery", "9")
 
 
 def test_migrating_brings_schema_and_reference_data_up_to_date(machine: Machine) -> None:
@@ -333,6 +375,19 @@ def test_keys_of_a_page_are_changed_one_by_one(machine: Machine) -> None:
     assert open_credentials(open_vault(get_settings()), page) == Credentials("200000001", "s3cret", "n3w", "t0ken")
     assert "не заведена" in machine.refused(*update[:-1], "200000002", "--secret", "x")
     assert "изменить" in machine.refused(*update)
+
+
+def test_a_channel_names_its_group_and_an_application_its_keys(machine: Machine) -> None:
+    channel = ["--platform", "telegram", "--external-id", "-1001000000001"]
+    machine.made("pages", "add", *channel, "--name", "Канал", "--secret", "s3cret", "--discussion-id", "-1001000000002")
+    (page,) = machine.rows(PublicPage)
+    assert page.discussion_id == "-1001000000002"
+    machine.made("pages", "update", *channel, "--app-key", "K3Y", "--app-secret", "h1dden")
+    machine.made("pages", "update", *channel, "--discussion-id", "-1001000000012")
+    (page,) = machine.rows(PublicPage)
+    opened = open_credentials(open_vault(get_settings()), page)
+    assert (opened.secret, opened.app_key, opened.app_secret) == ("s3cret", "K3Y", "h1dden")
+    assert opened.discussion_id == "-1001000000012"
 
 
 def test_benchmarks_are_part_of_the_repository_only(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

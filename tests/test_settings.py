@@ -48,9 +48,22 @@ def test_links_begin_with_the_public_address() -> None:
 def test_every_platform_has_an_address_without_a_trailing_slash() -> None:
     settings = read(vk_api_url="http://127.0.0.1:9/")
     assert settings.api_url("vk") == "http://127.0.0.1:9"
-    for code in {*PLATFORMS, "ok", "max", "tg", "vb"}:
+    for code in {*PLATFORMS, "ok", "max", "telegram", "viber"}:
         assert settings.api_url(code).startswith("http")
 
 
 def test_a_process_reads_its_settings_once() -> None:
     assert get_settings() is get_settings()
+
+
+def test_hosts_of_our_own_network_are_named_one_by_one_and_by_nobody_at_first() -> None:
+    assert read().hosts_of_files() == read().hosts_of_channels() == frozenset()
+    settings = read(files_internal_hosts="files.local, 10.0.0.7:8080,", channels_internal_hosts="mfc.local")
+    assert settings.hosts_of_files() == {"files.local", "10.0.0.7:8080"}
+    assert settings.hosts_of_channels() == {"mfc.local"}
+
+
+def test_only_a_demonstration_takes_files_from_stand_ins_on_this_machine() -> None:
+    stand_in = {"vk_api_url": "http://127.0.0.1:8001", "max_api_url": "https://platform-api2.max.ru"}
+    assert read(**stand_in).hosts_of_files() == frozenset()
+    assert read(**stand_in, is_demo=True).hosts_of_files() == {"127.0.0.1:8001"}

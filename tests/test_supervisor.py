@@ -16,6 +16,7 @@ import pytest
 from app import supervisor
 from app.db import ROOT
 from app.embedded import EmbeddedServerFailed
+from app.sandbox.stand_ins import STAND_INS
 from app.settings import Settings
 from app.supervisor import Child
 
@@ -180,9 +181,12 @@ def test_the_processes_get_the_addresses_and_the_demo_a_stand_in_of_its_own() ->
     assert environment["APPEALS_VK_API_URL"] == demo.vk_api_url == "http://127.0.0.1:8101"
     assert (environment["APPEALS_IS_DEMO"], environment["APPEALS_PORT"]) == ("true", "8100")
     assert environment["APPEALS_DATABASE_URL"] == "postgresql://db"
-    own = supervisor._demo_settings(settings(vk_api_url="http://127.0.0.1:9"))
-    assert own.vk_api_url == "http://127.0.0.1:9"
+    elsewhere = {f"{code}_api_url": "http://127.0.0.1:9" for code in STAND_INS}
+    own = supervisor._demo_settings(settings(**elsewhere))
+    assert {own.api_url(code) for code in STAND_INS} == {"http://127.0.0.1:9"}
     assert len(supervisor._children(own)) == 2
+    some = supervisor._demo_settings(settings(vk_api_url="http://127.0.0.1:9"))
+    assert (some.api_url("vk"), some.api_url("telegram")) == ("http://127.0.0.1:9", "http://127.0.0.1:8001/telegram")
 
 
 def test_sigterm_ends_everything(

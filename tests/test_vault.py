@@ -5,16 +5,24 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from app.settings import Settings
 from app.vault import CannotDecrypt, SecretKeyMissing, Vault, create_key_file, key_file, open_vault
 
 KEY = bytes(range(32))
+OLD_KEY, OLDEST_KEY = KEY[::-1], b"o" * 32
 
 
-def settings_with(folder: Path, secret_key: str = "") -> Settings:
-    return Settings(_env_file=None, data_dir=folder, secret_key=SecretStr(secret_key))
+def settings_with(folder: Path, secret_key: str = "", old_keys: str = "") -> Settings:
+    return Settings(
+        _env_file=None, data_dir=folder, secret_key=SecretStr(secret_key), old_secret_keys=SecretStr(old_keys)
+    )
+
+
+def text_of(key: bytes) -> str:
+    return base64.b64encode(key).decode()
 
 
 def test_what_is_sealed_is_opened_and_never_looks_the_same() -> None:
@@ -26,7 +34,7 @@ def test_what_is_sealed_is_opened_and_never_looks_the_same() -> None:
     assert vault.open(vault.seal(b"")) == b""
 
 
-@pytest.mark.parametrize("length", [0, 1, 11, 12, 13, 27, 28])
+@pytest.mark.parametrize("length", [0, 1, 8, 9, 20, 21, 22, 36, 37])
 def test_what_is_cut_off_is_refused(length: int) -> None:
     with pytest.raises(CannotDecrypt):
         Vault(KEY).open(Vault(KEY).seal(b"secret")[:length])
@@ -79,3 +87,48 @@ def test_the_environments_key_wins_and_no_file_is_made(tmp_path: Path) -> None:
     create_key_file(settings)
     assert not key_file(settings).exists()
     assert open_vault(settings).open(Vault(KEY).seal(b"x")) == b"x"
+
+
+def test_the_newest_key_seals_and_every_key_opens() -> None:
+    vault = Vault(KEY, OLD_KEY, OLDEST_KEY)
+    for earlier in (Vault(OLD_KEY), Vault(OLDEST_KEY), Vault(KEY)):
+        assert vault.open(earlier.seal(b"secret")) == b"secret"
+    sealed = vault.seal(b"secret")
+    assert Vault(KEY).open(sealed) == b"secret"
+    with pytest.raises(CannotDecrypt):
+        Vault(OLD_KEY, OLDEST_KEY).open(sealed)
+
+
+def test_it_is_seen_which_bytes_are_still_under_an_old_key() -> None:
+    vault = Vault(KEY, OLD_KEY)
+    assert vault.is_sealed_by_newest(vault.seal(b"x"))
+    assert not vault.is_sealed_by_newest(Vault(OLD_KEY).seal(b"x"))
+    assert vault.mark != Vault(OLD_KEY).mark
+    assert KEY[:4] not in vault.mark
+
+
+@pytest.mark.parametrize("nonce", [b"n" * 12, Vault(KEY).mark + b"123"])
+def test_bytes_of_the_first_releases_still_open(nonce: bytes) -> None:
+    """They had no mark: nonce, ciphertext, tag."""
+    sealed = nonce + AESGCM(KEY).encrypt(nonce, b"secret", None)
+    assert Vault(KEY).open(sealed) == b"secret"
+    assert Vault(OLD_KEY, KEY).open(sealed) == b"secret"
+
+
+def test_a_mark_cannot_be_exchanged() -> None:
+    vault = Vault(KEY, OLD_KEY)
+    sealed = Vault(OLD_KEY).seal(b"secret")
+    with pytest.raises(CannotDecrypt):
+        vault.open(vault.mark + sealed[len(vault.mark) :])
+
+
+def test_old_keys_come_from_the_settings(tmp_path: Path) -> None:
+    vault = open_vault(settings_with(tmp_path, text_of(KEY), f"{text_of(OLD_KEY)}, {text_of(OLDEST_KEY)},"))
+    assert vault.open(Vault(OLD_KEY).seal(b"x")) == vault.open(Vault(OLDEST_KEY).seal(b"x")) == b"x"
+    assert Vault(KEY).open(vault.seal(b"x")) == b"x"
+
+
+@pytest.mark.parametrize(("old", "words"), [("не base64", "APPEALS_OLD_SECRET_KEYS"), ("a2V5", "32")])
+def test_an_old_key_that_is_none_is_refused(tmp_path: Path, old: str, words: str) -> None:
+    with pytest.raises(SecretKeyMissing, match=words):
+        open_vault(settings_with(tmp_path, text_of(KEY), old))

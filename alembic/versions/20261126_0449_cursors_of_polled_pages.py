@@ -5,7 +5,7 @@ import sqlmodel
 from alembic import op
 
 revision = 'bfc2e382cd41'
-down_revision = '7a912e74a7d6'
+down_revision = 'b05c286b7c85'
 branch_labels = None
 depends_on = None
 

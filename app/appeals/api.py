@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,7 +11,7 @@ from app.accounts.access import Actor, require_token
 from app.accounts.models import Role
 from app.api import LARGEST_ID, NO_NUL, CursorQuery, IdPath, LimitQuery, cursor_of, id_of, refusals
 from app.appeals import api_queries as queries
-from app.appeals import service
+from app.appeals import files, service
 from app.appeals.api_schema import (
     AnswerItem,
     AppealCard,
@@ -23,6 +23,7 @@ from app.appeals.api_schema import (
     NewClosure,
     NewRouting,
 )
+from app.appeals.file_pages import Sha256
 from app.appeals.models import State
 from app.db import SessionDep
 from app.errors import NotFound
@@ -85,7 +86,8 @@ async def list_messages(
     """Каждое сообщение соцсети, как оно понято, стало оно обращением или нет. Новые первыми."""
     filters = queries.MessageFilters(platform, page, external_id, appeal_id)
     rows = await queries.messages_before(session, filters, id_of(cursor), limit + 1)
-    return MessagePage(items=[MessageItem.model_validate(row) for row in rows[:limit]], next=_next(rows, limit))
+    items = await files.with_files(session, rows[:limit])
+    return MessagePage(items=[MessageItem.model_validate(item) for item in items], next=_next(rows, limit))
 
 
 @router.get("/appeals/{appeal_id}", tags=["Обращения"], summary="Обращение целиком", responses=refusals(404))
@@ -100,11 +102,24 @@ async def read_appeal(session: SessionDep, actor: TokenDep, appeal_id: IdPath) -
             "judgement": found.appeal.judgement or None,
             "routing": found.appeal.routing or None,
             "clocks": found.clocks,
-            "messages": found.messages,
+            "messages": await files.with_files(session, found.messages),
             "answers": found.answers,
             "history": found.history,
         }
     )
+
+
+@router.get(
+    "/files/{sha256}",
+    tags=["Сообщения"],
+    summary="Файл вложения",
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "Содержимое"}, **refusals(404, 503)},
+    response_class=Response,
+)
+async def read_file(request: Request, session: SessionDep, actor: TokenDep, sha256: Sha256) -> Response:
+    """Содержимое файла; его тип определён нами и стоит в Content-Type."""
+    stored = await files.find_file(session, sha256, actor)
+    return await files.file_response(request.app.state.resources.files, stored)
 
 
 def _no_appeal(appeal_id: int) -> NotFound:

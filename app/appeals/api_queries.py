@@ -1,6 +1,6 @@
 """Queries of /api/v1: lists by keyset, newest first; a card in a fixed number of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,6 +174,20 @@ def _named(external_id: str) -> Select[Any]:
 async def item(session: AsyncSession, appeal_id: int) -> Row[Any] | None:
     """One appeal as it stands in a list."""
     return await _one(session, AppealItem, appeal_id)
+
+
+async def items(session: AsyncSession, appeal_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """These appeals as they stand in a list."""
+    found = await session.execute(_appeals(AppealItem).where(appeal_columns.id.in_(appeal_ids)))
+    rows: Sequence[Row[Any]] = found.all()
+    return rows
+
+
+async def message_items(session: AsyncSession, message_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """These messages as they stand in a list."""
+    found = await session.execute(_all_messages().where(_messages.id.in_(message_ids)))
+    rows: Sequence[Row[Any]] = found.all()
+    return rows
 
 
 async def _one(session: AsyncSession, schema: type[BaseModel], appeal_id: int) -> Row[Any] | None:

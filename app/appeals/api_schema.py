@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from app.api import NO_NUL, UtcTime
 from app.appeals.models import AnswerState, State
@@ -54,6 +54,22 @@ class AppealPage(BaseModel):
     next: str | None = Field(description="Значение cursor для продолжения; null — список окончен")
 
 
+class StoredFile(BaseModel):
+    """Файл вложения, который мы храним."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    sha256: str = Field(description="SHA-256 содержимого")
+    media_type: str = Field(description="Тип, определённый по содержимому", examples=["image/jpeg"])
+    size_bytes: int = Field(description="Размер", examples=[184320])
+
+    @computed_field(description="Где его взять с тем же ключом", return_type=str)  # type: ignore[prop-decorator]
+    @property
+    def url(self) -> str:
+        """The address is the content."""
+        return f"/api/v1/files/{self.sha256}"
+
+
 class Attachment(BaseModel):
     """Вложение."""
 
@@ -62,6 +78,7 @@ class Attachment(BaseModel):
     latitude: float | None = Field(None, description="Широта, если вложено место", examples=[54.9914])
     longitude: float | None = Field(None, description="Долгота, если вложено место", examples=[73.3645])
     title: str | None = Field(None, description="Название или подпись")
+    file: StoredFile | None = Field(None, description="Наша копия; null — её нет или ещё нет")
 
 
 class MessageItem(BaseModel):

@@ -40,7 +40,7 @@ async def _ask(resources: Resources, page: PublicPage, ids: list[str]) -> dict[s
 
 
 async def _nameless(resources: Resources) -> list[tuple[PublicPage, list[str]]]:
-    """Authors of the last appeals without a name, by page."""
+    """Authors of the last appeals without a name, by page; those whom no platform would name stand in nobody's way."""
     async with resources.database.transaction() as session:
         recent = (
             select(col(Appeal.page_id), col(Appeal.author_external_id))

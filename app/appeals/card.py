@@ -13,6 +13,7 @@ from app.appeals.models import Answer, Appeal, Contact, Draft, HistoryEntry, Mes
 from app.appeals.queries import visible_to
 from app.departments.models import Department, Territory
 from app.errors import NotFound
+from app.files.queries import Known, files_of
 from app.public_pages.models import PublicPage
 from app.sla.models import Clock
 
@@ -42,6 +43,7 @@ class Card:
     territory: str | None
     assignee: User | None
     messages: Sequence[Message]
+    files: Known
     above: Sequence[Message]
     answers: Sequence[Answer]
     history: Sequence[HistoryEntry]
@@ -63,6 +65,7 @@ async def read_card(session: AsyncSession, appeal_id: int, actor: Actor) -> Card
         territory=territory,
         assignee=assignee,
         messages=messages,
+        files=await files_of(session, [message.id or 0 for message in messages]),
         above=await _above(session, appeal, messages),
         answers=await _all(session, select(Answer).where(_answer.appeal_id == appeal_id).order_by(_answer.id)),
         history=await _all(session, _history_of(appeal_id)),

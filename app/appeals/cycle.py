@@ -15,6 +15,7 @@ from sqlmodel import col
 from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State
+from app.appeals.telling import remember
 from app.db import NO_KEY_UPDATE
 from app.errors import Conflict, NotFound
 from app.jobs import Job, enqueue
@@ -26,8 +27,10 @@ UNCOUNTED_REASONS = {"no_answer_needed", "spam", "duplicate", "deleted"}
 
 
 def record(session: AsyncSession, appeal_id: int, action: str, actor: Actor, now: datetime, **details: Any) -> None:
-    """Write one line of history."""
-    session.add(HistoryEntry(appeal_id=appeal_id, at=now, actor=actor.label, action=action, details=details))
+    """Write one line of history, and have the department's system told."""
+    entry = HistoryEntry(appeal_id=appeal_id, at=now, actor=actor.label, action=action, details=details)
+    session.add(entry)
+    remember(session, entry)
 
 
 async def load(

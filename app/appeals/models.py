@@ -49,6 +49,9 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
         Index("ix_appeal_nameless", "id", postgresql_where=text("author_name IS NULL")),
+        Index(
+            "ix_appeal_open311", "page_id", "received_at", "id", postgresql_where=text("platform = 'open311'")
+        ),  # city applications ask by time; others pay nothing for it
         Index("ix_appeal_search", "search", postgresql_using="gin"),
         Index("ix_appeal_page", "page_id", "id"),
         Index("ix_appeal_topic", "topic", "id"),

@@ -4,6 +4,7 @@ from app.appeals.models import Answer, AnswerState
 from app.platforms.base import FailureKind, Repeat, SendFailed
 
 MOST_ATTEMPTS = 30  # an hour of growing pauses, then once an hour: an outage of a night fails no answer
+MOST_DOUBTS = 6  # sent so often without a word, and never found: a person must see what is wrong there
 FIRST_RETRY_SECONDS = 2
 LONGEST_RETRY_SECONDS = 3600
 
@@ -15,7 +16,7 @@ def next_state(kind: FailureKind, attempts: int, repeat: Repeat, *, was_sent: bo
     if kind is FailureKind.RETRY and attempts < MOST_ATTEMPTS:
         return AnswerState.PENDING
     if kind is FailureKind.UNKNOWN:
-        is_looked_up_next = repeat is Repeat.LOOKED_UP and was_sent
+        is_looked_up_next = repeat is Repeat.LOOKED_UP and was_sent and attempts < MOST_DOUBTS
         return AnswerState.PENDING if is_looked_up_next else AnswerState.UNKNOWN
     if not was_sent:
         return AnswerState.UNKNOWN  # it could not be looked up, which says nothing of the answer

@@ -1,24 +1,27 @@
 """What citizens' messages do to appeals: open, append, edit, delete, restore."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app import files
 from app.appeals import cycle
 from app.appeals.models import Appeal, Message, State
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
 from app.intake.own_answers import recognise_own
+from app.intake.replies import appeals_replied_to
 from app.jobs import Job, enqueue
 from app.live import announce
 from app.resources import Resources
 from app.sla import service as sla
 from app.triage import service as triage
 
+NOTES = {"author_contact", "service", "consent"}
 LONGEST_SEARCH_TEXT = 20_000  # characters; PostgreSQL refuses a search vector of more than a megabyte
 
 
@@ -33,6 +36,7 @@ async def take_effect(resources: Resources, session: AsyncSession, arrivals: Seq
         await _gather_words(batch, [one for one in citizens if _has_new_words(one)])
         await assign_ids(session, [one.message for one in touched if one.message.id is None])
         await assign_ids(session, batch.opened)
+        await files.expect(session, [one.message for one in citizens], now)
         await _follow_changes(batch, [one for one in citizens if not one.is_new])
         await _judge(batch)
         await recognise_own(batch, [one for one in touched if one.message.is_own and Change.CREATED in one.changes])
@@ -55,15 +59,23 @@ def _has_new_words(one: Touched) -> bool:
 async def _gather_words(batch: Batch, fresh: Sequence[Touched]) -> None:
     """Give each new message its appeal: the open one of its thread, a recent answered one, or a new one."""
     known = await cycle.open_by_thread(batch.session, [thread_of(one.message) for one in fresh])
+    replied_to = await appeals_replied_to(batch.session, [one for one in fresh if thread_of(one.message) not in known])
     for one in fresh:
         message = one.message
-        appeal = known.get(thread_of(message))
+        appeal = known.get(thread_of(message)) or _continued(one, replied_to)
         if appeal is not None and (appeal.is_open or _may_reopen(batch, appeal)):
             _append(batch, appeal, message)
         else:
             appeal = _open(batch, message)
             known[thread_of(message)] = appeal
             batch.opening.append((appeal, message))
+
+
+def _continued(one: Touched, replied_to: Mapping[tuple[int, str], Appeal]) -> Appeal | None:
+    """The author's own appeal, if this is his reply to our answer there."""
+    appeal = replied_to.get((one.message.page_id, one.incoming.reply_to_key or ""))
+    is_his = appeal is not None and appeal.author_external_id == one.message.author_external_id
+    return appeal if is_his else None
 
 
 def _may_reopen(batch: Batch, appeal: Appeal) -> bool:
@@ -85,7 +97,7 @@ def _open(batch: Batch, message: Message) -> Appeal:
         text=message.text,
         search_text=message.text[:LONGEST_SEARCH_TEXT],
         source_url=message.source_url,
-        has_attachments=bool(message.attachments),
+        has_attachments=has_files(message),
         is_edited=message.edited_at is not None,
         state=State.REVIEW,
         department_id=0,
@@ -97,9 +109,14 @@ def _open(batch: Batch, message: Message) -> Appeal:
     return appeal
 
 
+def has_files(message: Message) -> bool:
+    """Whether there is something to look at beside the text, and not only what else a form has asked."""
+    return any(attachment["kind"] not in NOTES for attachment in message.attachments)
+
+
 def _append(batch: Batch, appeal: Appeal, message: Message) -> None:
     appeal.search_text = f"{appeal.search_text}\n{message.text}"[:LONGEST_SEARCH_TEXT]
-    appeal.has_attachments = appeal.has_attachments or bool(message.attachments)
+    appeal.has_attachments = appeal.has_attachments or has_files(message)
     if message.author_external_id == appeal.author_external_id:
         message.author_name = message.author_name or appeal.author_name  # only nameless appeals are asked for
     batch.appended.append((appeal, message))
@@ -218,7 +235,7 @@ def reword(appeal: Appeal, message: Message, before: str) -> None:
     appeal.search_text = reworded[:LONGEST_SEARCH_TEXT]
     if message.external_id == appeal.external_id:
         appeal.text = message.text
-        appeal.has_attachments = bool(message.attachments)
+        appeal.has_attachments = has_files(message)
 
 
 async def _nothing_left(session: AsyncSession, appeal_id: int) -> bool:

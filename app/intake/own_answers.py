@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -89,6 +89,11 @@ def _is_automatic(incoming: IncomingMessage) -> bool:
     return incoming.kind is Kind.MESSAGE and incoming.moderator_external_id is None
 
 
+def _is_there(message: Message) -> ColumnElement[bool]:
+    """On a discussion board numbers are unique within their topic only."""
+    return col(Message.post_external_id) == message.post_external_id if message.place == "board" else true()
+
+
 async def _appeal_answered_by(session: AsyncSession, message: Message) -> Appeal | None:
     """The appeal under the message that this one replies to, or of the same dialog."""
     if message.kind == "message":
@@ -103,6 +108,7 @@ async def _appeal_answered_by(session: AsyncSession, message: Message) -> Appeal
             col(Message.page_id) == message.page_id,
             col(Message.place) == message.place,
             col(Message.external_id) == message.reply_to_external_id,
+            _is_there(message),
             col(Message.is_own).is_(False),
         )
         .with_for_update(of=Appeal, **NO_KEY_UPDATE)

@@ -36,7 +36,7 @@ class Webhooks:
 
     def __init__(self, resources: Resources) -> None:
         self._vault = resources.vault
-        self._pages = PageDirectory(resources.database, resources.vault)
+        self.pages = PageDirectory(resources.database, resources.vault)
         self._inbox = Inbox(resources.database)
         self._sources = {code: resources.settings.source_networks(code) for code in PLATFORMS}
         self._proxies = networks(resources.settings.trusted_proxies)
@@ -79,23 +79,27 @@ class Webhooks:
         platform = PLATFORMS.get(code)
         if platform is None:
             raise WebhookRejected(404, "unknown platform")
-        page = await self._pages.find(code, key)
+        page = await self.pages.find(code, key)
         if page is None:
             raise WebhookRejected(404, "unknown page")
         body = await read_body(headers, receive)
         page, delivery = await self._authenticate(platform, page, key, headers, body)
         if delivery.handshake is not None:
             return delivery.handshake
+        await self.keep(page.id, delivery.key, delivery.event_type, body)
+        return delivery.acknowledgement
+
+    async def keep(self, page_id: int, key: str, event_type: str, body: bytes) -> None:
+        """Return once the delivery is on disk, or was there before. Raises Unavailable."""
         await self._inbox.store(
             NewEvent(
-                page_id=page.id,
-                delivery_key=delivery.key[:MOST_KEY_LENGTH],
-                event_type=delivery.event_type[:MOST_TYPE_LENGTH],
+                page_id=page_id,
+                delivery_key=key[:MOST_KEY_LENGTH],
+                event_type=event_type[:MOST_TYPE_LENGTH],
                 payload=self._vault.seal(body),
                 received_at=utc_now(),
             )
         )
-        return delivery.acknowledgement
 
     async def _authenticate(
         self, platform: Platform, page: KnownPage, key: str, headers: Headers, body: bytes
@@ -104,7 +108,7 @@ class Webhooks:
         try:
             return page, platform.authenticate(page.credentials, headers, body)
         except WebhookRejected as rejection:
-            newer = await self._pages.find(page.platform, key, fresh_seconds=REFRESH_SECONDS)
+            newer = await self.pages.find(page.platform, key, fresh_seconds=REFRESH_SECONDS)
             if rejection.status != 403 or newer is None or newer is page:
                 raise
             return newer, platform.authenticate(newer.credentials, headers, body)

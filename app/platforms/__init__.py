@@ -1,12 +1,22 @@
 """The registry of platforms: one line each."""
 
 from app.platforms.base import Platform
+from app.platforms.max_messenger import MaxMessenger
 from app.platforms.ok import Odnoklassniki
+from app.platforms.open311 import Open311
+from app.platforms.telegram import Telegram
+from app.platforms.viber import Viber
 from app.platforms.vk import VK
+from app.platforms.web_form import WebForm
 
 PLATFORMS: dict[str, Platform] = {
     "vk": VK(),
+    "max": MaxMessenger(),
+    "telegram": Telegram(),
+    "viber": Viber(),
     "ok": Odnoklassniki(),
+    "web": WebForm(),
+    "open311": Open311(),
 }
 
 

@@ -175,7 +175,8 @@ class Platform(ABC):
     """One social network. Stateless: credentials, client and address are handed in.
 
     `text_limit` is the longest answer in the platform's own counting (`text_length`); longer ones are split.
-    `poll_every_seconds` is None where everything is pushed.
+    `poll_every_seconds` is None where everything is pushed. `entrance` is the path under which what is sent to a page
+    comes in; where `is_pushed` is false, that is no webhook but a page or an interface of our own.
     """
 
     code: str
@@ -184,8 +185,14 @@ class Platform(ABC):
     text_limit: int
     repeat: Repeat
     poll_every_seconds: float | None = None
+    entrance: str = "/webhooks/{platform}/{key}"
+    is_pushed: bool = True
+    takes_talk: bool = True
+    """Whether people also just talk there, so that what the judge does not hold for an appeal is sorted apart."""
     tells_names: bool = False
     """Whether `author_names` is worth asking; others tell names in their events or not at all."""
+    proof: str = "secret"
+    """The credential without which no delivery is let in; empty where only the address of the webhook is secret."""
 
     @abstractmethod
     def authenticate(self, credentials: Credentials, headers: Mapping[str, str], body: bytes) -> Delivery:

@@ -37,7 +37,8 @@ class Attachment:
     """A file, place or link beside the text. `url` is the largest variant and may expire.
 
     `file_id` is what a platform gives instead of an address (Telegram), see `Platform.file_address`. `part` names the
-    piece of a gathered message that it came with, see `IncomingMessage.part`.
+    piece of a gathered message that it came with, see `IncomingMessage.part`. `sha256` is set where the file is in our
+    own store already: it came with a form.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Attachment:
     title: str | None = None
     file_id: str | None = None
     part: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Odnoklassniki(Platform):
     rate_limit_per_second = 10.0  # not documented
     text_limit = ok_answers.TEXT_LIMIT
     repeat = Repeat.LOOKED_UP
+    proof = ""  # the unguessable address is all there is
     poll_every_seconds = 30.0  # comments have no webhook
     tells_names = True  # for comments; private messages bring them
 

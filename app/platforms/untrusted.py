@@ -1,7 +1,7 @@
 """Reading JSON that a stranger wrote: whatever is in it, only PayloadNotUnderstood comes out."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from app.platforms.incoming import PayloadNotUnderstood
 
 INT64_MAX = 2**63 - 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one that datetime knows
 TITLE_LIMIT = 300
 URL_LIMIT = 4000
@@ -85,6 +86,21 @@ def instant(value: object) -> datetime | None:
     """Unix seconds as aware UTC, None if they are no time of this era."""
     seconds = integer(value)
     return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds <= LAST_SECOND else None
+
+
+def instant_of_milliseconds(value: object) -> datetime | None:
+    """Unix milliseconds as aware UTC, None if they are no time of this era."""
+    milliseconds = integer(value)
+    if milliseconds is None or not 0 < milliseconds <= LAST_SECOND * 1000:
+        return None
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def degrees(value: object, limit: int) -> float | None:
+    """A latitude (`limit` 90) or longitude (180), None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) <= limit else None
 
 
 class Fields:

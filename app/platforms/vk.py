@@ -4,15 +4,17 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import msgspec
 
-from app.platforms import vk_answers, vk_api
+from app.platforms import vk_answers, vk_api, vk_connection
 from app.platforms.base import (
     Credentials,
     Delivery,
+    Limit,
     OutgoingMessage,
     Platform,
     Repeat,
@@ -48,6 +50,7 @@ class VK(Platform):
     code = "vk"
     name = "ВКонтакте"
     rate_limit_per_second = 20.0  # a community's token
+    user_rate_limit_per_second = 3.0  # an administrator's
     text_limit = vk_answers.TEXT_LIMIT
     repeat = Repeat.HARMLESS
     tells_names = True
@@ -81,6 +84,12 @@ class VK(Platform):
         """See Platform. Repeats are recognised by VK: random_id for messages, guid for comments."""
         return await vk_answers.send_answer(client, api_url, credentials, message)
 
+    def limits(self, message: OutgoingMessage) -> tuple[Limit, ...]:
+        """See Platform. VK counts the requests of each token."""
+        if vk_answers.needs_administrator(message):
+            return (Limit("user", self.user_rate_limit_per_second),)
+        return super().limits(message)
+
     def echoed_idempotency_key(self, idempotency_key: str) -> str:
         """See Platform. VK echoes the random_id made of the key."""
         return str(vk_answers.random_id(idempotency_key))
@@ -97,6 +106,25 @@ class VK(Platform):
         """See Platform. VK cuts private messages only."""
         _, peer_id, conversation_message_id = message_key.split(":")
         return await vk_api.fetch_full_text(client, api_url, credentials, peer_id, conversation_message_id)
+
+    async def prepare_connection(
+        self, client: httpx.AsyncClient, api_url: str, credentials: Credentials
+    ) -> Credentials:
+        """See Platform. The string changes with every server, so it is fetched before each connection."""
+        confirmation = await vk_connection.fetch_confirmation(client, api_url, credentials)
+        return replace(credentials, confirmation=confirmation)
+
+    async def connect(
+        self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, webhook_url: str
+    ) -> None:
+        """See Platform. `credentials` must be what `prepare_connection` gave, stored before."""
+        await vk_connection.connect(client, api_url, credentials, webhook_url)
+
+    async def connection_problem(
+        self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, webhook_url: str
+    ) -> str | None:
+        """See Platform."""
+        return await vk_connection.problem(client, api_url, credentials, webhook_url)
 
 
 def _envelope(body: bytes) -> _Envelope:

@@ -33,6 +33,12 @@ _COMMENT_METHODS = {
 }
 
 
+def needs_administrator(message: OutgoingMessage) -> bool:
+    """Whether this answer goes with the administrator's token, which VK allows fewer requests."""
+    method = _COMMENT_METHODS.get(message.place) if message.kind is Kind.COMMENT else None
+    return method is not None and method.is_for_administrator
+
+
 async def send_answer(
     client: httpx.AsyncClient, api_url: str, credentials: Credentials, message: OutgoingMessage
 ) -> SentMessage:

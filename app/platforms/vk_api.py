@@ -79,7 +79,14 @@ def refusal(code: int | None, message: object, method: str) -> SendFailed:
     reason = f"{remedy.sentence} Код ВКонтакте {code if code is not None else 'не указан'}" + (
         f": {said}" if said else "."
     )
-    return SendFailed(remedy.kind, reason, code=str(code or ""), retry_after_seconds=remedy.wait_seconds, method=method)
+    return SendFailed(
+        remedy.kind,
+        reason,
+        code=str(code or ""),
+        retry_after_seconds=remedy.wait_seconds,
+        method=method,
+        is_of_page=remedy.is_of_page,
+    )
 
 
 def page_token(credentials: Credentials) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from app.platforms.incoming import Attachment
-from app.platforms.untrusted import Fields, integer, title_of, web_url
+from app.platforms.untrusted import Fields, degrees, integer, title_of, web_url
 
 ATTACHMENT_LIMIT = 50  # VK itself allows 10; the rest guards against a forged giant
 KIND_LIMIT = 40
@@ -99,16 +99,10 @@ _ADDRESSES: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
 
 def _place(geo: Fields) -> Attachment | None:
     point = geo.fields("coordinates")
-    latitude = _degrees(point.get("latitude"), 90) if point else None
-    longitude = _degrees(point.get("longitude"), 180) if point else None
+    latitude = degrees(point.get("latitude"), 90) if point else None
+    longitude = degrees(point.get("longitude"), 180) if point else None
     place = geo.fields("place")
     title = title_of(place.get("title")) if place else None
     if latitude is None or longitude is None:
         return Attachment(kind="geo", title=title) if title else None
     return Attachment(kind="geo", latitude=latitude, longitude=longitude, title=title)
-
-
-def _degrees(value: object, limit: int) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) <= limit else None

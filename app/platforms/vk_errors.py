@@ -13,15 +13,20 @@ HOURS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What to do, what to tell the operator, the least time to wait before another try."""
+    """What to do, what to tell the operator, the least time to wait before another try, for all of the page or one."""
 
     kind: FailureKind
     sentence: str
     wait_seconds: float = 0
+    is_of_page: bool = False
 
 
 def _later(sentence: str, wait_seconds: float) -> Remedy:
     return Remedy(FailureKind.RETRY, sentence, wait_seconds)
+
+
+def _page_later(sentence: str, wait_seconds: float) -> Remedy:
+    return Remedy(FailureKind.RETRY, sentence, wait_seconds, is_of_page=True)
 
 
 def _never(sentence: str) -> Remedy:
@@ -45,7 +50,9 @@ REMEDIES: dict[int, Remedy] = {
     1: _INTERNAL,
     5: _page_stopped(_WRONG_KEY),
     6: _later("Слишком много запросов в секунду, отправим ещё раз.", 1),
-    9: _later("ВКонтакте сочла ответы однотипными (контроль флуда): повторим позже, измените текст.", 10 * MINUTES),
+    9: _page_later(
+        "ВКонтакте сочла ответы однотипными (контроль флуда): повторим позже, измените текст.", 10 * MINUTES
+    ),
     10: _INTERNAL,
     14: _by_hand("ВКонтакте просит ввести код с картинки (капчу): отправьте ответ вручную в сообществе."),
     15: _never("ВКонтакте отказала в доступе: проверьте права ключа сообщества."),
@@ -53,7 +60,7 @@ REMEDIES: dict[int, Remedy] = {
     18: _never("Страница пользователя удалена или заблокирована: ответить ему нельзя."),
     27: _page_stopped(_WRONG_KEY),
     28: _page_stopped("ВКонтакте не принимает ключ приложения: впишите ключ сообщества."),
-    29: _later(
+    29: _page_later(
         "Исчерпан суточный предел ВКонтакте на этот способ отправки, повторим через несколько часов.", 4 * HOURS
     ),
     100: _never("ВКонтакте не приняла один из параметров ответа: сообщите администратору системы."),
@@ -75,6 +82,7 @@ REMEDIES: dict[int, Remedy] = {
     946: _never(_CHAT),
     950: _never("Время для ответа на это сообщение истекло."),
     1012: _never(_CHAT),
+    2000: _by_hand("В сообществе уже десять серверов Callback API: удалите лишний и подключите страницу снова."),
 }
 
 # A code that is not in the table is a definite refusal more often than not: a person reads it and decides. Trying

@@ -5,9 +5,11 @@ Source: VK API schema 5.199, callback/objects.json, messages_message and wall_wa
 
 from dataclasses import dataclass
 
-from app.platforms.incoming import Action, Ignored, IncomingMessage, Kind, PayloadNotUnderstood
+from app.platforms.incoming import Action, ContactChange, Ignored, IncomingMessage, Kind, Parsed, PayloadNotUnderstood
 from app.platforms.untrusted import Fields, NotJson, decode_json, instant, integer
 from app.platforms.vk_attachments import attachments_of
+from app.platforms.vk_mentions import Mentioned, mentioned_first
+from app.platforms.vk_posts import photo, wall_post
 
 CHAT_PEER_BASE = 2_000_000_000
 TYPE_LIMIT = 64
@@ -32,17 +34,17 @@ _PLACES = {
 }
 _COMMENT_EVENTS = {f"{prefix}_{action}": (place, action) for prefix, place in _PLACES.items() for action in Action}
 _MESSAGE_EVENTS = {"message_new": Action.NEW, "message_reply": Action.NEW, "message_edit": Action.EDIT}
+_CONTACT_EVENTS = {"message_allow": True, "message_deny": False}
+_POST_EVENTS = {"wall_post_new": wall_post, "photo_new": photo}
+UNDERSTOOD_EVENTS = (*_MESSAGE_EVENTS, *_CONTACT_EVENTS, *_POST_EVENTS, *_COMMENT_EVENTS)
 
 _OF_NO_INTEREST = {
-    "message_allow": "житель разрешил сообществу писать ему",
-    "message_deny": "житель запретил сообществу писать ему",
     "message_read": "сообщение прочитано",
     "message_typing_state": "собеседник набирает текст",
     "message_reaction_event": "реакция на сообщение",
     "message_event": "нажатие кнопки под сообщением",
     "like_add": "отметка «Нравится»",
     "like_remove": "отметка «Нравится» снята",
-    "wall_post_new": "новая запись на стене",
     "wall_repost": "запись скопирована",
     "wall_schedule_post_new": "запись отложена",
     "wall_schedule_post_delete": "отложенная запись удалена",
@@ -52,7 +54,7 @@ _OF_NO_INTEREST = {
 }
 
 
-def parse_event(body: bytes) -> IncomingMessage | Ignored:
+def parse_event(body: bytes) -> Parsed:
     """Read one authenticated delivery. Raises PayloadNotUnderstood and nothing else."""
     try:
         envelope = Fields(decode_json(body), "(тело запроса)")
@@ -65,6 +67,11 @@ def parse_event(body: bytes) -> IncomingMessage | Ignored:
         return _deletion(comment, place) if action is Action.DELETE else _comment(comment, place, action, group_id)
     if event_type in _MESSAGE_EVENTS:
         return _private(Fields(envelope.get("object"), "object"), _MESSAGE_EVENTS[event_type], group_id)
+    if event_type in _CONTACT_EVENTS:
+        person = Fields(envelope.get("object"), "object").integer("user_id")
+        return ContactChange(str(person), _CONTACT_EVENTS[event_type])
+    if event_type in _POST_EVENTS:
+        return _POST_EVENTS[event_type](Fields(envelope.get("object"), "object"), group_id)
     return _ignored(event_type)
 
 
@@ -111,18 +118,21 @@ def _deletion(comment: Fields, place: _Place) -> IncomingMessage:
 def _comment(comment: Fields, place: _Place, action: Action, group_id: int) -> IncomingMessage:
     comment_id, author_id, container = comment.integer("id"), comment.integer("from_id"), _container(comment, place)
     owner_id = comment.optional_integer(*place.owner_fields) or -group_id
-    parents = _parents(comment)
-    reply_to = comment.optional_integer("reply_to_comment") or (parents[-1] if parents else None)
+    parents, text = _parents(comment), comment.text("text")
+    mentioned = mentioned_first(text) if place.code == "board" else Mentioned()
+    reply_to = comment.optional_integer("reply_to_comment") or mentioned.post or (parents[-1] if parents else None)
     is_own = author_id in (-group_id, owner_id)
+    person = (comment.optional_integer("reply_to_user") or mentioned.person) if is_own else author_id
+    root = (*parents, mentioned.post if is_own and mentioned.post else comment_id)[0]
     return IncomingMessage(
         action=action,
         kind=Kind.COMMENT,
         place=place.code,
         key=comment_key(place.code, container, comment_id),
         external_id=str(comment_id),
-        thread_key=_comment_thread(comment, place, container, (*parents, comment_id)[0], is_own),
+        thread_key=_comment_thread(place, container, root, person),
         author_external_id=str(author_id),
-        text=comment.text("text"),
+        text=text,
         attachments=attachments_of(comment),
         sent_at=comment.instant("date"),
         post_external_id=str(container) if container else None,
@@ -138,12 +148,11 @@ def _parents(comment: Fields) -> list[int]:
     return [parent for item in comment.items("parents_stack", 10) if (parent := integer(item))]
 
 
-def _comment_thread(comment: Fields, place: _Place, container: int | None, root: int, is_own: bool) -> str | None:
+def _comment_thread(place: _Place, container: int | None, root: int, person: int | None) -> str | None:
     """The conversation of one author under one root comment.
 
     The page's own comment belongs to the conversation of the person it answers; where VK does not say whom, None.
     """
-    person = comment.optional_integer("reply_to_user" if is_own else "from_id")
     return f"{place.code}:{container or '-'}:{root}:{person}" if person else None
 
 

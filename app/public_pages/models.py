@@ -1,38 +1,103 @@
-"""Table of public pages."""
+"""Tables of public pages, of the bodies behind them and of their audience over time."""
 
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import LargeBinary, UniqueConstraint
+from sqlalchemy import DDL, Column, Computed, Index, LargeBinary, Text, UniqueConstraint, event, text
 from sqlmodel import Field, SQLModel
 
 from app.db import utc_field
 from app.platforms.incoming import PageIdentity
+
+NUMBERLESS = "@"  # begins the external id of a page of which only the name in its address is known
+
+
+class Level(StrEnum):
+    """Whose body it is."""
+
+    FEDERAL = "federal"
+    REGION = "region"
+    MUNICIPALITY = "municipality"
+    SETTLEMENT = "settlement"
+
+
+class OfficialBody(SQLModel, table=True):
+    """A body that keeps public pages: a ministry, an administration, a school.
+
+    `identity` tells bodies apart: by ОГРН, else by ИНН, else by territory and name. A body without a department of its
+    own belongs to that of the nearest body above it that has one. `search_text` is computed by PostgreSQL (see
+    `body_columns`).
+    """
+
+    __tablename__ = "official_body"
+    __mapper_args__ = {"exclude_properties": ["search_text"]}
+    __table_args__ = (
+        Column("search_text", Text, Computed("lower(name)", persisted=True)),
+        Index("ix_official_body_search", "search_text", postgresql_using="gin",
+              postgresql_ops={"search_text": "gin_trgm_ops"}),
+    )  # fmt: skip
+
+    id: int | None = Field(default=None, primary_key=True)
+    identity: str = Field(unique=True, max_length=330)
+    name: str = Field(max_length=300)
+    ogrn: str | None = Field(default=None, max_length=15)
+    inn: str | None = Field(default=None, max_length=12)
+    territory_code: str | None = Field(default=None, foreign_key="territory.code", max_length=11)
+    parent_id: int | None = Field(default=None, foreign_key="official_body.id", index=True)
+    department_id: int | None = Field(default=None, foreign_key="department.id")
 
 
 class PublicPage(SQLModel, table=True):
     """An official page in a social network.
 
     `key` is the unguessable part of its webhook address. `credentials` is a sealed JSON object with the secrets of
-    `Credentials`. While `sending_stopped_reason` is set, answers wait for a person; until `sending_paused_until`, for
-    the platform's flood control. `connection_problem` says why nothing comes in, `discussion_id` is the group linked to
-    a Telegram channel.
+    `Credentials`; a page without them receives nothing. While `sending_stopped_reason` is set, answers wait for a
+    person; until `sending_paused_until`, for the platform's flood control. `connection_problem` says why nothing comes
+    in, `discussion_id` is the group linked to a Telegram channel.
+
+    `department_id` is the owner. With `department_from_id` it was found at that body, on the way up from `body_id` or,
+    where that leads to none, from `parent_body_id`; without, it was named on the page itself. `search_text` is computed
+    by PostgreSQL (see `page_columns`).
     """
 
     __tablename__ = "public_page"
-    __table_args__ = (UniqueConstraint("platform", "external_id"),)
+    __mapper_args__ = {"exclude_properties": ["search_text"]}
+    __table_args__ = (
+        Column("search_text", Text, Computed("lower(name)", persisted=True)),
+        UniqueConstraint("platform", "external_id"),
+        Index("ix_public_page_name", "search_text", "id"),
+        Index("ix_public_page_search", "search_text", postgresql_using="gin",
+              postgresql_ops={"search_text": "gin_trgm_ops"}),
+        Index("ix_public_page_address", "platform", "address", postgresql_where=text("address IS NOT NULL")),
+        Index("ix_public_page_problem", "id", postgresql_where=text("connection_problem IS NOT NULL")),
+        Index("ix_public_page_watch", "platform", "next_check_at",
+              postgresql_where=text("is_active AND credentials IS NOT NULL")),
+    )  # fmt: skip
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=64)
     platform: str = Field(max_length=10)
     external_id: str = Field(max_length=64)
     name: str = Field(max_length=300)
+    address: str | None = Field(default=None, max_length=300)
+    body_id: int | None = Field(default=None, foreign_key="official_body.id", index=True)
+    parent_body_id: int | None = Field(default=None, foreign_key="official_body.id", index=True)
     territory_code: str | None = Field(default=None, foreign_key="territory.code", max_length=11)
     sphere: str | None = Field(default=None, max_length=40)
+    level: str | None = Field(default=None, max_length=20)
+    kind: str | None = Field(default=None, max_length=80)
     department_id: int | None = Field(default=None, foreign_key="department.id")
+    department_from_id: int | None = Field(default=None, foreign_key="official_body.id")
     audience: int | None = None
-    credentials: bytes = Field(sa_type=LargeBinary, repr=False)
+    credentials: bytes | None = Field(default=None, sa_type=LargeBinary, repr=False)
     is_active: bool = True
     discussion_id: str | None = Field(default=None, max_length=64)
+    connected_at: datetime | None = utc_field(default=None)
+    checked_at: datetime | None = utc_field(default=None)
+    next_check_at: datetime | None = utc_field(default=None)
+    failed_checks: int = 0
+    check_failure: str | None = None
     connection_problem: str | None = None
     sending_stopped_reason: str | None = None
     sending_paused_until: datetime | None = utc_field(default=None)
@@ -43,3 +108,26 @@ class PublicPage(SQLModel, table=True):
     def identity(self) -> PageIdentity:
         """Who the page is on its platform."""
         return PageIdentity(self.external_id, self.discussion_id or "")
+
+    @property
+    def has_number(self) -> bool:
+        """Whether the platform's own number of the page is known, and not only the name in its address."""
+        return not self.external_id.startswith(NUMBERLESS)
+
+
+class PageAudience(SQLModel, table=True):
+    """How many people followed a page on a day, as somebody told us."""
+
+    __tablename__ = "page_audience"
+
+    page_id: int = Field(foreign_key="public_page.id", primary_key=True)
+    on_date: date = Field(primary_key=True)
+    count: int
+
+
+page_columns: Any = PublicPage.__table__.c  # type: ignore[attr-defined]
+body_columns: Any = OfficialBody.__table__.c  # type: ignore[attr-defined]
+
+# The operator class of the search indexes comes with PostgreSQL itself, but has to be asked for once a database.
+_TRIGRAMS = DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm")  # type: ignore[no-untyped-call]
+event.listen(SQLModel.metadata, "before_create", _TRIGRAMS)

@@ -36,6 +36,7 @@ async def show_pages(
         rows=shown,
         words=words,
         summary=await queries.summarise(session, utc_now()),
+        cut_off=await queries.list_cut_off(session),
         following=_following(shown[-1], words) if len(rows) > ROWS else "",
         shows_webhooks=actor.role == Role.ADMIN,
     )

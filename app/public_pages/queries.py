@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.departments.models import Department, Territory
+from app.platforms import PLATFORMS
 from app.public_pages.models import PublicPage
 
 ROWS = 50
 SILENT_DAYS = 3
+MOST_ALERTS = 5
 LIKE_SPECIAL = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
 
@@ -29,9 +31,15 @@ class PageRow:
     territory: str | None
     audience: int | None
     is_active: bool
+    connection_problem: str | None
     stopped_reason: str | None
     last_event_at: datetime | None
     created_at: datetime
+
+    @property
+    def entrance(self) -> str:
+        """The path under which the page takes what is sent to it."""
+        return PLATFORMS[self.platform].entrance.format(platform=self.platform, key=self.key)
 
     def silent_days(self, now: datetime) -> int:
         """Whole days without an event."""
@@ -44,17 +52,18 @@ class PageRow:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many pages there are, and in which state. A page counts once: switched off, stopped, silent or well."""
+    """How many pages there are, and in which state. A page counts once: off, cut off, stopped, silent or well."""
 
     total: int
     off: int
+    cut_off: int
     stopped: int
     silent: int
 
     @property
     def well(self) -> int:
         """Active, not silent, sending."""
-        return self.total - self.off - self.stopped - self.silent
+        return self.total - self.off - self.cut_off - self.stopped - self.silent
 
 
 async def list_pages(session: AsyncSession, words: str, after: tuple[str, int] | None) -> list[PageRow]:
@@ -72,8 +81,8 @@ def _rows() -> Select[*tuple[Any, ...]]:
         select(
             col(PublicPage.id), col(PublicPage.platform), col(PublicPage.external_id), col(PublicPage.key),
             col(PublicPage.name), col(Department.short_name), col(Territory.name), col(PublicPage.audience),
-            col(PublicPage.is_active), col(PublicPage.sending_stopped_reason), col(PublicPage.last_event_at),
-            col(PublicPage.created_at),
+            col(PublicPage.is_active), col(PublicPage.connection_problem), col(PublicPage.sending_stopped_reason),
+            col(PublicPage.last_event_at), col(PublicPage.created_at),
         )
         .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
         .outerjoin(Territory, col(Territory.code) == col(PublicPage.territory_code))
@@ -85,15 +94,24 @@ def _matches(words: str) -> ColumnElement[bool]:
     return or_(col(PublicPage.name).ilike(pattern), col(PublicPage.external_id) == words.strip())
 
 
+async def list_cut_off(session: AsyncSession) -> list[PageRow]:
+    """Some of the active pages from which nothing comes, by number."""
+    is_cut_off = and_(col(PublicPage.is_active), col(PublicPage.connection_problem).is_not(None))
+    query = _rows().where(is_cut_off).order_by(col(PublicPage.id)).limit(MOST_ALERTS)
+    return [PageRow(*row) for row in await session.execute(query)]
+
+
 async def summarise(session: AsyncSession, now: datetime) -> Summary:
     """The counts of all pages."""
     is_active = col(PublicPage.is_active)
-    is_stopped = col(PublicPage.sending_stopped_reason).is_not(None)
+    is_cut_off = col(PublicPage.connection_problem).is_not(None)
+    is_stopped = and_(~is_cut_off, col(PublicPage.sending_stopped_reason).is_not(None))
     last_sign = func.coalesce(col(PublicPage.last_event_at), col(PublicPage.created_at))
-    is_silent = and_(is_active, ~is_stopped, last_sign <= now - timedelta(days=SILENT_DAYS))
+    is_silent = and_(is_active, ~is_cut_off, ~is_stopped, last_sign <= now - timedelta(days=SILENT_DAYS))
     counts: list[Any] = [
         func.count(),
         func.count().filter(~is_active),
+        func.count().filter(is_active, is_cut_off),
         func.count().filter(is_active, is_stopped),
         func.count().filter(is_silent),
     ]

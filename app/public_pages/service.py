@@ -23,6 +23,7 @@ from app.vault import Vault
 KEY_BYTES = 24
 FRESH_SECONDS = 5.0
 MOST_UNKNOWN_KEYS = 10_000
+PROOFS = {"secret": "секретный ключ вебхука", "access_token": "ключ доступа"}
 
 
 def seal_credentials(vault: Vault, credentials: Credentials) -> bytes:
@@ -34,12 +35,13 @@ def seal_credentials(vault: Vault, credentials: Credentials) -> bytes:
 
 
 def open_credentials(vault: Vault, page: PublicPage) -> Credentials:
-    """Credentials of a page. Raises CannotDecrypt."""
-    return Credentials(
-        external_id=page.external_id,
-        discussion_id=page.discussion_id or "",
-        **json.loads(vault.open(page.credentials)),
-    )
+    """Credentials of a page, without a secret where it has none. Raises CannotDecrypt."""
+    return replace(open_sealed(vault, page.external_id, page.credentials), discussion_id=page.discussion_id or "")
+
+
+def open_sealed(vault: Vault, external_id: str, sealed: bytes | None) -> Credentials:
+    """What `seal_credentials` has sealed. Raises CannotDecrypt."""
+    return Credentials(external_id, **(json.loads(vault.open(sealed)) if sealed is not None else {}))
 
 
 async def add_page(
@@ -56,11 +58,12 @@ async def add_page(
     audience: int | None = None,
     key: str | None = None,
 ) -> PublicPage:
-    """Register a page. Raises Invalid (unknown platform, territory, empty secret), Conflict (known page)."""
+    """Register a page. Raises Invalid (unknown platform, territory, no proof of deliveries), Conflict (known page)."""
     if platform not in PLATFORMS:
         raise Invalid(f"Неизвестная платформа «{platform}»: есть {', '.join(PLATFORMS)}")
-    if not credentials.secret:
-        raise Invalid("Пустой секрет: без него страница не примет ни одной доставки")
+    proof = PLATFORMS[platform].proof
+    if proof and not getattr(credentials, proof):
+        raise Invalid(f"Не указан {PROOFS[proof]}: без него страница не примет ни одной доставки")
     if territory_code and await session.get(Territory, territory_code) is None:
         raise Invalid(f"Территории с ОКТМО {territory_code} нет в справочнике")
     known = select(col(PublicPage.id)).where(
@@ -109,8 +112,8 @@ async def change_credentials(session: AsyncSession, vault: Vault, platform: str,
 
 
 def webhook_path(page: PublicPage) -> str:
-    """Where the platform delivers to."""
-    return f"/webhooks/{page.platform}/{page.key}"
+    """Where the platform delivers to, or people and applications send to."""
+    return PLATFORMS[page.platform].entrance.format(platform=page.platform, key=page.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,9 @@ class PageDirectory:
             return None
         async with self._database.transaction() as session:
             found = await session.scalar(
-                select(PublicPage).where(col(PublicPage.key) == key, col(PublicPage.is_active))
+                select(PublicPage).where(
+                    col(PublicPage.key) == key, col(PublicPage.is_active), col(PublicPage.credentials).is_not(None)
+                )
             )
         if found is None or found.id is None:
             self._pages.pop(key, None)

@@ -38,7 +38,7 @@ class Citizens:
 
     async def _write(self, story: Story, author_id: int, moment: datetime) -> None:
         page = self.stage.pages[story.page]
-        group_id, post_id, stand_in = page.city_page.id, self.post_ids[story.page, story.post], self.stage.stand_in
+        group_id, post_id, stand_in = page.city_page.number, self.post_ids[story.page, story.post], self.stage.stand_in
         if story.kind == "message":
             message = stand_in.message(group_id, author_id, story.text)
             number, key = message.id, message_key(author_id, message.conversation_message_id)
@@ -57,11 +57,11 @@ class Citizens:
         self.office.plan(written)
 
     async def _edit(self, written: Written, moment: datetime) -> None:
-        self.stage.stand_in.edit_comment(written.page.city_page.id, written.number, written.story.edit)
+        self.stage.stand_in.edit_comment(written.page.city_page.number, written.number, written.story.edit)
         await self.stage.take_in(moment)
 
     async def _write_more(self, written: Written, moment: datetime) -> None:
-        group_id, text = written.page.city_page.id, written.story.more
+        group_id, text = written.page.city_page.number, written.story.more
         self.stage.stand_in.comment(group_id, written.author_id, text, post_id=written.post_id, reply_to=written.number)
         await self.stage.take_in(moment)
 
@@ -69,10 +69,10 @@ class Citizens:
         """Events of no interest, and one that cannot be understood: its author is missing."""
         publish = self.stage.stand_in.webhooks.publish
         for page in self.stage.pages.values():
-            community = self.stage.stand_in.world.community(page.city_page.id)
+            community = self.stage.stand_in.world.community(page.city_page.number)
             publish(community, "group_join", {"user_id": FIRST_CITIZEN_ID, "join_type": "join"})
             publish(community, "like_add", {"liker_id": FIRST_CITIZEN_ID, "object_type": "post"})
-        roads = self.stage.stand_in.world.community(self.stage.pages["roads"].city_page.id)
+        roads = self.stage.stand_in.world.community(self.stage.pages["roads"].city_page.number)
         nameless = {
             "id": 88121,
             "date": int(moment.timestamp()),

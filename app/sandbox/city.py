@@ -10,16 +10,23 @@ FIRST_CITIZEN_ID = 100_000_101
 
 
 class CityPage(msgspec.Struct, forbid_unknown_fields=True):
-    """An official page. `department` is the code of its owner, empty for none."""
+    """An official page. `id` is the network's; `department` is the code of its owner, empty for none."""
 
     key: str
-    id: int
+    id: str
     name: str
     territory: str
     sphere: str
     audience: int
     posts: list[str]
     department: str = ""
+    platform: Literal["vk", "ok", "max", "telegram", "viber"] = "vk"
+    discussion_id: str = ""
+
+    @property
+    def number(self) -> int:
+        """The number of a VKontakte community."""
+        return int(self.id)
 
 
 class Citizen(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,12 +63,13 @@ class Story(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class City(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole of it."""
+    """The whole of it. `guest` stories happen in the other networks: only `ago`, `kind`, `post` and `text` count."""
 
     page: list[CityPage]
     citizen: list[Citizen]
     history: list[Story]
     fresh: list[Story]
+    guest: list[Story] = []
 
 
 def read_city() -> City:

@@ -23,7 +23,7 @@ class Deliveries:
     """Delivers in the background, each webhook on its own.
 
     `is_accepted` is the platform's idea of an acknowledgement, `delays_seconds` its pauses between attempts; after the
-    last of them it gives up. `client` is asked for at each attempt.
+    last of them it gives up. `client` is asked for at each attempt; `on_unreachable` hears of those without an answer.
     """
 
     def __init__(
@@ -31,10 +31,12 @@ class Deliveries:
         client: Callable[[], httpx.AsyncClient],
         is_accepted: Callable[[httpx.Response], bool],
         delays_seconds: Sequence[float],
+        on_unreachable: Callable[[Webhook], None] = lambda webhook: None,
     ) -> None:
         self._client = client
         self._is_accepted = is_accepted
         self._delays_seconds = delays_seconds
+        self._on_unreachable = on_unreachable
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[Webhook] = []
         self._doubled = 0
@@ -97,5 +99,6 @@ class Deliveries:
                 webhook.url, content=webhook.body, headers=headers, timeout=ANSWER_TIMEOUT_SECONDS
             )
         except (httpx.HTTPError, httpx.InvalidURL):
+            self._on_unreachable(webhook)
             return False
         return self._is_accepted(answer)

@@ -23,9 +23,11 @@ from app.public_pages.service import add_page, open_credentials, webhook_path
 from app.resources import Resources
 from app.sandbox.citizens import Citizens
 from app.sandbox.city import FIRST_CITIZEN_ID, City, CityPage, read_city
+from app.sandbox.guests import credentials_of, invite, point_here
 from app.sandbox.office import Office
 from app.sandbox.process import reload_stand_in, state_file
 from app.sandbox.stage import DemoPage, Stage
+from app.sandbox.stand_ins import OTHERS
 from app.sandbox.vk_stand_in import VkStandIn
 from app.sandbox.world_file import save_world
 from app.settings import Settings
@@ -38,7 +40,6 @@ PEOPLE = (
 )
 DEPARTMENT_OF_DEMO_USER = "omsk-city"
 PASSWORD_BYTES = 12
-SECRET_BYTES = 18
 
 
 async def seed_demo(resources: Resources, now: datetime) -> dict[str, str]:
@@ -55,15 +56,32 @@ async def seed_demo(resources: Resources, now: datetime) -> dict[str, str]:
         await reload_stand_in(resources.settings)
     else:
         await _found(resources, city, now)
+    await _found_others(resources, city, now)
     return logins
+
+
+async def _found_others(resources: Resources, city: City, now: datetime) -> None:
+    """The pages of the other networks that do not stand yet; those that do are told where we are."""
+    async with resources.database.transaction() as session:
+        known = {(page.platform, page.external_id): page for page in await session.scalars(select(PublicPage))}
+        others = [one for one in city.page if one.platform != "vk"]
+        standing = [known[one.platform, one.id] for one in others if (one.platform, one.id) in known]
+        missing = [one for one in others if (one.platform, one.id) not in known]
+        rows = {one.key: await _add_page(session, resources, one, now) for one in missing}
+    await point_here(resources, standing, now)
+    if rows:
+        await invite(resources, city, rows, now)
+    for code in OTHERS:
+        await reload_stand_in(resources.settings, code)
 
 
 async def _found(resources: Resources, city: City, now: datetime) -> None:
     async with resources.database.transaction() as session:
-        rows = {one.key: await _add_page(session, resources, one, now) for one in city.page}
+        rows = {one.key: await _add_page(session, resources, one, now) for one in city.page if one.platform == "vk"}
     pages = {
         one.key: DemoPage(rows[one.key].id or 0, one, open_credentials(resources.vault, rows[one.key]))
         for one in city.page
+        if one.key in rows
     }
     stage = Stage(resources, pages, now)
     post_ids = _found_in_stand_in(stage, city, {key: _webhook(resources.settings, row) for key, row in rows.items()})
@@ -83,18 +101,12 @@ async def _publish(stage: Stage, settings: Settings) -> None:
 
 
 async def _add_page(session: AsyncSession, resources: Resources, page: CityPage, now: datetime) -> PublicPage:
-    credentials = Credentials(
-        external_id=str(page.id),
-        secret=secrets.token_urlsafe(SECRET_BYTES),
-        confirmation=secrets.token_hex(4),
-        access_token=secrets.token_urlsafe(SECRET_BYTES),
-    )
     owner = await session.scalar(select(col(Department.id)).where(col(Department.code) == page.department))
     return await add_page(
         session,
         resources.vault,
-        platform="vk",
-        credentials=credentials,
+        platform=page.platform,
+        credentials=credentials_of(page),
         name=page.name,
         territory_code=page.territory,
         now=now,
@@ -105,7 +117,7 @@ async def _add_page(session: AsyncSession, resources: Resources, page: CityPage,
 
 
 async def _known_pages(resources: Resources, city: City) -> list[tuple[PublicPage, Credentials]]:
-    numbers = [str(page.id) for page in city.page]
+    numbers = [page.id for page in city.page if page.platform == "vk"]
     query = select(PublicPage).where(col(PublicPage.platform) == "vk", col(PublicPage.external_id).in_(numbers))
     async with resources.database.transaction() as session:
         return [(page, open_credentials(resources.vault, page)) for page in await session.scalars(query)]
@@ -124,7 +136,7 @@ def _found_in_stand_in(stage: Stage, city: City, webhooks: Mapping[str, str]) ->
     for key, page in stage.pages.items():
         _add_community(stage.stand_in, page.city_page.name, page.credentials, webhooks[key])
         for number, text in enumerate(page.city_page.posts, start=1):
-            post_ids[key, number] = stage.stand_in.add_post(page.city_page.id, text).id
+            post_ids[key, number] = stage.stand_in.add_post(page.city_page.number, text).id
     for number, citizen in enumerate(city.citizen):
         first, _, last = citizen.name.partition(" ")
         stage.stand_in.add_user(FIRST_CITIZEN_ID + number, first, last)

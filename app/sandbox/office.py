@@ -78,7 +78,7 @@ class Office:
 
     async def _answer_by_hand(self, written: Written, moment: datetime) -> None:
         """A moderator answers in the platform itself."""
-        group_id, text = written.page.city_page.id, written.story.reply
+        group_id, text = written.page.city_page.number, written.story.reply
         self.stage.stand_in.comment(group_id, -group_id, text, post_id=written.post_id, reply_to=written.number)
         await self.stage.take_in(moment)
 
@@ -90,7 +90,7 @@ class Office:
         """
         is_private = written.story.private_reply
         if is_private:
-            self.stage.stand_in.refuse_messages(written.page.city_page.id, written.author_id, 0)
+            self.stage.stand_in.refuse_messages(written.page.city_page.number, written.author_id, 0)
         async with self.stage.resources.database.transaction() as session:
             answer = await appeals.answer(
                 session, written.appeal_id, text, person, now=moment, is_interim=is_interim, is_private=is_private
@@ -104,7 +104,7 @@ class Office:
 
     async def _answer_in_vain(self, written: Written, person: Actor, moment: datetime) -> None:
         """The comments were closed meanwhile: the platform says never, and a person must decide."""
-        self.stage.stand_in.close_comments(written.page.city_page.id, written.post_id)
+        self.stage.stand_in.close_comments(written.page.city_page.number, written.post_id)
         async with self.stage.resources.database.transaction() as session:
             answer = await appeals.answer(session, written.appeal_id, written.story.failing_reply, person, now=moment)
             try:

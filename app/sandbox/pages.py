@@ -1,4 +1,4 @@
-"""/sandbox, mounted in demo mode only: be the citizen, watch the message travel, make the platform misbehave."""
+"""/sandbox, mounted in demo mode only: be the citizen, watch the message travel, make the network misbehave."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -13,24 +13,25 @@ from sqlmodel import col
 from app.accounts.access import Actor, StaffDep
 from app.db import SessionDep
 from app.errors import Invalid, NotFound
-from app.platforms.vk_events import comment_key, message_key
 from app.public_pages.models import PublicPage
 from app.resources import Resources
 from app.sandbox.city import read_city
 from app.sandbox.client import StandInAway, StandInClient
 from app.sandbox.journey import Journey, follow
+from app.sandbox.networks import Comment, Network, network_of
 from app.sandbox.steps import Teller, chip
-from app.sandbox.visitors import Visitor, visitor_of
+from app.sandbox.visitors import visitor_of
 from app.time import utc_now
 from app.web import flash, render
 
 router = APIRouter(prefix="/sandbox", include_in_schema=False)
 
+LONGEST_ID = 200
 View = Literal["wall", "messages"]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-FormNumber = Annotated[int, Form(ge=1, le=2**31 - 1)]
+Id = Annotated[str, Form(min_length=1, max_length=LONGEST_ID)]
+IdInPath = Annotated[str, Path(min_length=1, max_length=LONGEST_ID)]
 Text = Annotated[str, Form(min_length=1, max_length=4000)]
-Key = Annotated[str, Query(max_length=80, pattern=r"^(wall:\d+|message:\d+:\d+)?$")]
+Key = Annotated[str, Query(max_length=LONGEST_ID, pattern=r"^([a-z]+[:.][\w:.+/=-]+)?$")]
 Since = Annotated[float, Query(ge=0, le=4_000_000_000)]
 EXAMPLES = {
     "нет воды": "Нет холодной воды с шести утра на Вокзальной 5, диспетчер не отвечает",
@@ -38,18 +39,12 @@ EXAMPLES = {
     "просто разговор": "Ну вы даёте, ребята",
     "непонятно о чём": "И долго это будет продолжаться?",
 }
-FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "captcha": ("попросит ввести код с картинки", {"error_code": 14, "error_msg": "Captcha needed"}),
-    "busy": ("скажет «слишком много запросов»", {"error_code": 6, "error_msg": "Too many requests per second"}),
-    "broken": ("оборвётся с ошибкой 500", {"http_status": 500}),
-}
 QUICK = timedelta(seconds=30)
-METHODS = {"wall": "wall.createComment", "messages": "messages.send"}
 
 
-def _client(request: Request) -> StandInClient:
+def _network(request: Request, page: PublicPage) -> Network:
     resources: Resources = request.app.state.resources
-    return StandInClient(resources.http, resources.settings.api_url("vk"))
+    return network_of(page.platform, StandInClient(resources.http, resources.settings.api_url(page.platform)))
 
 
 @router.get("")
@@ -57,35 +52,35 @@ async def show_sandbox(
     request: Request,
     session: SessionDep,
     actor: StaffDep,
-    page: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    page: Annotated[str, Query(max_length=LONGEST_ID)] = "",
     view: View = "wall",
     track: Key = "",
     since: Since = 0,
 ) -> Response:
     """Побудьте жителем."""
     pages = await _pages(session)
-    chosen = next((one for one in pages if one.external_id == str(page)), pages[0] if pages else None)
+    chosen = next((one for one in pages if one.external_id == page), pages[0] if pages else None)
     context: dict[str, Any] = {"pages": pages, "page": chosen, "view": view, "examples": EXAMPLES, "problem": ""}
     if chosen is None:
         return render(request, "sandbox/nothing.html", **context)
-    context |= await _seen_by_citizen(request, chosen, view, visitor_of(actor))
+    context |= await _seen_by_citizen(request, chosen, view, actor)
     context |= await _travel(request, session, chosen, actor, track, since)
     return render(request, "sandbox/sandbox.html", **context)
 
 
 @router.get("/thread")
 async def show_thread(
-    request: Request, session: SessionDep, actor: StaffDep, page: int, view: View = "wall"
+    request: Request, session: SessionDep, actor: StaffDep, page: str, view: View = "wall"
 ) -> Response:
     """The citizen's side again, after something has changed there."""
     chosen = await _page(session, page)
-    context = await _seen_by_citizen(request, chosen, view, visitor_of(actor))
+    context = await _seen_by_citizen(request, chosen, view, actor)
     return render(request, "sandbox/_thread.html", page=chosen, view=view, examples=EXAMPLES, **context)
 
 
 @router.get("/travel")
 async def show_travel(
-    request: Request, session: SessionDep, actor: StaffDep, page: int, track: Key, since: Since = 0, mark: str = ""
+    request: Request, session: SessionDep, actor: StaffDep, page: str, track: Key, since: Since = 0, mark: str = ""
 ) -> Response:
     """The way of the message so far; tells the citizen's side when it has something new to show."""
     chosen = await _page(session, page)
@@ -97,65 +92,61 @@ async def show_travel(
 
 @router.post("/comments")
 async def write_comment(
-    request: Request, session: SessionDep, actor: StaffDep, page: FormNumber, post: FormNumber, text: Text
+    request: Request, session: SessionDep, actor: StaffDep, page: Id, post: Id, text: Text
 ) -> Response:
     """Написать комментарий."""
-    visitor, since = await _come_in(request, session, page, actor), utc_now()
-    written = await _client(request).comment(group_id=page, user_id=visitor.id, post_id=post, text=text.strip())
-    return _follow(page, "wall", comment_key("wall", None, written["id"]), since, f"post-{post}")
+    chosen, since = await _page(session, page), utc_now()
+    written = await _network(request, chosen).comment(page, visitor_of(actor), post, text.strip())
+    return _follow(page, "wall", written.key, since, f"post-{post}")
 
 
 @router.post("/comments/{comment_id}/text")
 async def edit_comment(
-    request: Request, comment_id: Number, session: SessionDep, actor: StaffDep, page: FormNumber, text: Text
+    request: Request, comment_id: IdInPath, session: SessionDep, actor: StaffDep, page: Id, text: Text
 ) -> Response:
     """Изменить свой комментарий."""
-    await _refuse_strangers(request, session, page, comment_id, actor)
-    since = utc_now()
-    await _client(request).comment(group_id=page, action="edit", comment_id=comment_id, text=text.strip())
-    return _follow(page, "wall", comment_key("wall", None, comment_id), since, f"comment-{comment_id}")
+    network, since = await _own(request, session, page, comment_id, actor), utc_now()
+    written = await network.edit(page, visitor_of(actor), comment_id, text.strip())
+    return _follow(page, "wall", written.key, since, f"comment-{comment_id}")
 
 
 @router.post("/comments/{comment_id}/deletion")
 async def delete_comment(
-    request: Request, comment_id: Number, session: SessionDep, actor: StaffDep, page: FormNumber
+    request: Request, comment_id: IdInPath, session: SessionDep, actor: StaffDep, page: Id
 ) -> Response:
     """Удалить свой комментарий."""
-    await _refuse_strangers(request, session, page, comment_id, actor)
-    since, user_id = utc_now(), visitor_of(actor).id
-    await _client(request).comment(group_id=page, action="delete", comment_id=comment_id, user_id=user_id)
-    return _follow(page, "wall", comment_key("wall", None, comment_id), since, "travel")
+    network, since = await _own(request, session, page, comment_id, actor), utc_now()
+    written = await network.delete(page, visitor_of(actor), comment_id)
+    return _follow(page, "wall", written.key, since, "travel")
 
 
 @router.post("/messages")
-async def write_message(
-    request: Request, session: SessionDep, actor: StaffDep, page: FormNumber, text: Text
-) -> Response:
+async def write_message(request: Request, session: SessionDep, actor: StaffDep, page: Id, text: Text) -> Response:
     """Написать странице лично."""
-    visitor, since = await _come_in(request, session, page, actor), utc_now()
-    written = await _client(request).message(group_id=page, user_id=visitor.id, text=text.strip())
-    key = message_key(visitor.id, written["conversation_message_id"])
-    return _follow(page, "messages", key, since, "dialog-end")
+    chosen, since = await _page(session, page), utc_now()
+    written = await _network(request, chosen).message(page, visitor_of(actor), text.strip())
+    return _follow(page, "messages", written.key, since, "dialog-end")
 
 
 @router.post("/faults")
 async def order_fault(
     request: Request,
+    session: SessionDep,
     actor: StaffDep,
     kind: Annotated[str, Form(max_length=20)],
-    page: FormNumber,
+    page: Id,
     view: Annotated[View, Form()] = "wall",
 ) -> Response:
     """Пусть следующий ответ не уйдёт."""
-    if kind not in FAULTS:
+    network = _network(request, await _page(session, page))
+    fault = network.faults.get(kind)
+    if fault is None:
         raise Invalid("Такой неполадки нет")
-    what, fault = FAULTS[kind]
-    await _client(request).misbehave(method=METHODS[view], **fault)
+    await network.order(fault, is_private=view == "messages")
     place = "личный ответ" if view == "messages" else "ответ на комментарий"
     response = RedirectResponse("/sandbox?" + urlencode({"page": page, "view": view}), 303)
-    flash(
-        request, response, f"Следующий {place} ВКонтакте не примет: {what}. Ответьте на обращение и посмотрите.", "info"
-    )
+    sentence = f"Следующий {place} {network.name} не примет как надо: {fault.what}. Ответьте на обращение и посмотрите."
+    flash(request, response, sentence, "info")
     return response
 
 
@@ -164,60 +155,49 @@ async def order_fault(
 
 async def _pages(session: AsyncSession) -> list[PublicPage]:
     """The pages of the demo city, in its order."""
-    order = {str(page.id): number for number, page in enumerate(read_city().page)}
+    order: dict[tuple[str, str], int] = {
+        (page.platform, page.id): number for number, page in enumerate(read_city().page)
+    }
     query = select(PublicPage).where(
-        col(PublicPage.platform) == "vk", col(PublicPage.external_id).in_(order), col(PublicPage.is_active)
+        col(PublicPage.external_id).in_([external_id for _, external_id in order]), col(PublicPage.is_active)
     )
-    return sorted(await session.scalars(query), key=lambda page: order[page.external_id])
+    found = [page for page in await session.scalars(query) if (page.platform, page.external_id) in order]
+    return sorted(found, key=lambda page: order[page.platform, page.external_id])
 
 
-async def _page(session: AsyncSession, external_id: int) -> PublicPage:
-    found = next((page for page in await _pages(session) if page.external_id == str(external_id)), None)
+async def _page(session: AsyncSession, external_id: str) -> PublicPage:
+    found = next((page for page in await _pages(session) if page.external_id == external_id), None)
     if found is None:
         raise NotFound("Такой страницы в песочнице нет")
     return found
 
 
-async def _come_in(request: Request, session: AsyncSession, page: int, actor: Actor) -> Visitor:
-    """The signed-in person as a citizen whom the stand-in knows. Raises NotFound for a page of no demo city."""
-    await _page(session, page)
-    visitor = visitor_of(actor)
-    await _client(request).add_user(visitor.id, visitor.first_name, visitor.last_name)
-    return visitor
-
-
-async def _seen_by_citizen(request: Request, page: PublicPage, view: View, visitor: Visitor) -> dict[str, Any]:
-    group_id, client = int(page.external_id), _client(request)
-    context: dict[str, Any] = {"visitor": visitor, "posts": [], "messages": [], "problem": ""}
+async def _seen_by_citizen(request: Request, page: PublicPage, view: View, actor: Actor) -> dict[str, Any]:
+    network, visitor = _network(request, page), visitor_of(actor)
+    is_dialog = view == "messages" or not network.has_comments
+    context: dict[str, Any] = {"network": network, "is_dialog": is_dialog, "posts": [], "messages": [], "problem": ""}
     try:
-        if view == "messages":
-            context["messages"] = _timed((await client.dialog(group_id, visitor.id))["messages"])
+        if is_dialog:
+            context["messages"] = await network.dialog(page.external_id, visitor)
         else:
-            context["posts"] = _timed((await client.feed(group_id))["posts"])
+            context["posts"] = await network.posts(page.external_id, visitor)
     except (StandInAway, Invalid) as error:
         context["problem"] = error.message
     return context
 
 
-def _timed(things: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """With `at`, an aware time, beside VK's whole seconds; all the way down the threads."""
-    for thing in things:
-        thing["at"] = datetime.fromtimestamp(thing["date"], UTC)
-        _timed(thing.get("comments", []) + thing.get("replies", []))
-    return things
-
-
-async def _refuse_strangers(request: Request, session: AsyncSession, page: int, comment_id: int, actor: Actor) -> None:
-    """Only its author changes a comment. Raises NotFound."""
-    await _page(session, page)
-    feed = await _client(request).feed(page)
-    comments = _flat([comment for post in feed["posts"] for comment in post["comments"]])
-    if (comment_id, visitor_of(actor).id) not in {(comment["id"], comment["from_id"]) for comment in comments}:
+async def _own(request: Request, session: AsyncSession, page: str, comment_id: str, actor: Actor) -> Network:
+    """The network, if the comment is this person's: only its author changes one. Raises NotFound."""
+    network = _network(request, await _page(session, page))
+    posts = await network.posts(page, visitor_of(actor))
+    comments = [one for post in posts for one in _flat(post.comments)]
+    if not any(one.id == comment_id and one.is_mine for one in comments):
         raise NotFound("Такого вашего комментария нет")
+    return network
 
 
-def _flat(comments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [one for comment in comments for one in (comment, *_flat(comment["replies"]))]
+def _flat(comments: tuple[Comment, ...]) -> list[Comment]:
+    return [one for comment in comments for one in (comment, *_flat(comment.replies))]
 
 
 async def _travel(
@@ -247,6 +227,6 @@ def _pause(journey: Journey, age: timedelta) -> str:
     return "" if journey.is_over and age > QUICK else "2s"
 
 
-def _follow(page: int, view: View, key: str, since: datetime, anchor: str) -> Response:
+def _follow(page: str, view: View, key: str, since: datetime, anchor: str) -> Response:
     query = urlencode({"page": page, "view": view, "track": key, "since": f"{since.timestamp():.6f}"})
     return RedirectResponse(f"/sandbox?{query}#{anchor}", 303)

@@ -1,4 +1,4 @@
-"""The stand-in of VKontakte as a process of its own: `python -m app.sandbox.process`."""
+"""The stand-ins as a process of their own: `python -m app.sandbox.process`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +9,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from app.sandbox.vk_stand_in import VkStandIn
+from app.sandbox.stand_ins import OTHERS, STAND_INS
 from app.settings import Settings, get_settings
 
 HOST = "127.0.0.1"
@@ -23,22 +23,28 @@ def stand_in_port(settings: Settings) -> int:
     return settings.port + 1
 
 
-def stand_in_url(settings: Settings) -> str:
-    """Base address of the stand-in's API when it runs here."""
-    return f"http://{HOST}:{stand_in_port(settings)}"
+def stand_in_url(settings: Settings, code: str = "vk") -> str:
+    """Base address of a stand-in's API when it runs here. VKontakte's is at the root."""
+    return f"http://{HOST}:{stand_in_port(settings)}" + ("" if code == "vk" else f"/{code}")
 
 
-def state_file(settings: Settings) -> Path:
+def state_file(settings: Settings, code: str = "vk") -> Path:
     """Where its world survives restarts."""
-    return settings.data_dir / "stand-in" / "vk.json"
+    return settings.data_dir / "stand-in" / f"{code}.json"
 
 
 class StandInProcess:
-    """Serves the stand-in and reads its world again when somebody else has written it (the demo city)."""
+    """Serves a stand-in and reads its world again when somebody else has written it (the demo city)."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, code: str, file: Path) -> None:
+        self._code = code
         self._file = file
-        self._current = VkStandIn(file)
+        self._current = STAND_INS[code](file)
+
+    @property
+    def path(self) -> str:
+        """Where it is mounted."""
+        return "" if self._code == "vk" else f"/{self._code}"
 
     async def play(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request to the stand-in as it is now."""
@@ -47,32 +53,43 @@ class StandInProcess:
     async def reload(self, request: Request) -> Response:
         """POST /reload: drop the world in memory for the one on disk."""
         await self._current.aclose()
-        self._current = VkStandIn(self._file)
+        self._current = STAND_INS[self._code](self._file)
         await self._current.start()
-        return JSONResponse({"communities": len(self._current.world.communities)})
+        return JSONResponse({"reloaded": self._code})
 
-    @asynccontextmanager
-    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """Go on with unacknowledged webhooks; stop delivering at the end."""
+    async def start(self) -> None:
+        """Go on with unacknowledged webhooks."""
         await self._current.start()
-        yield
+
+    async def aclose(self) -> None:
+        """Stop delivering."""
         await self._current.aclose()
 
 
 def stand_in_app(settings: Settings) -> Starlette:
-    """The ASGI application of this process."""
-    process = StandInProcess(state_file(settings))
-    routes = [Route("/reload", process.reload, methods=["POST"]), Mount("/", app=process.play)]
-    return Starlette(routes=routes, lifespan=process.lifespan)
+    """The ASGI application of this process: every network under a path of its own."""
+    played = [StandInProcess(code, state_file(settings, code)) for code in (*OTHERS, "vk")]
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        for one in played:
+            await one.start()
+        yield
+        for one in played:
+            await one.aclose()
+
+    routes: list[BaseRoute] = [Route(f"{one.path}/reload", one.reload, methods=["POST"]) for one in played]
+    routes += [Mount(one.path or "/", app=one.play) for one in played]
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
-async def reload_stand_in(settings: Settings) -> bool:
+async def reload_stand_in(settings: Settings, code: str = "vk") -> bool:
     """Tell a running stand-in of this installation that its file has changed; False when none runs here."""
-    if settings.api_url("vk") != stand_in_url(settings):
+    if settings.api_url(code) != stand_in_url(settings, code):
         return False
     async with httpx.AsyncClient(trust_env=False) as client:
         try:
-            response = await client.post(f"{stand_in_url(settings)}/reload")
+            response = await client.post(f"{stand_in_url(settings, code)}/reload")
         except httpx.TransportError:  # it is not started yet and will read the file by itself
             return False
     return response.is_success

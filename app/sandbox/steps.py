@@ -46,7 +46,7 @@ class Teller:
     def steps(self) -> list[Step]:
         """What has happened, what is going on, what is awaited."""
         if self.journey.event is None:
-            return [Step("now", "Ждём доставки", more="Ненастоящий ВКонтакте отправляет событие на адрес страницы.")]
+            return [Step("now", "Ждём доставки", more="Ненастоящая соцсеть отправляет событие на адрес страницы.")]
         if self.journey.event.state == EventState.FAILED:
             error = self.journey.event.error or ""
             return [self._stored(), Step("bad", "Разобрать не удалось", more=error, link=("/events", "Открыть сбои"))]
@@ -154,7 +154,7 @@ class Teller:
             return self._on_its_way(appeal.id)
         by_hand = self.journey.last("answered_in_platform")
         if by_hand is not None:
-            return [Step("done", "Ответили прямо во ВКонтакте", self._clock_time(by_hand.at), "Срок остановлен.")]
+            return [Step("done", "Ответили прямо в соцсети", self._clock_time(by_hand.at), "Срок остановлен.")]
         if not appeal.is_open:
             reasons = CLOSE_REASONS | SYSTEM_CLOSE_REASONS
             return [Step("done", "Закрыто без ответа", more=reasons.get(appeal.close_reason or "", ""))]

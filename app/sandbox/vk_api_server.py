@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.sandbox.misbehaviour import Faults, Misbehaviour
-from app.sandbox.vk_methods import METHODS, Call, Method, Outcome
+from app.sandbox.vk_call import Call, Outcome
+from app.sandbox.vk_methods import METHODS, Method
 from app.sandbox.vk_webhooks import Webhooks
 from app.sandbox.vk_world import Community, VkError, World
 

@@ -40,13 +40,14 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewPost(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/posts."""
+    """POST /stand-in/posts. `is_told`: the page's servers hear of it, and VK chooses the number."""
 
     group_id: int
     text: str
     post_id: int = 0
     place: Place = "wall"
     is_closed: bool = False
+    is_told: bool = False
 
 
 class CommentDeed(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,11 +65,14 @@ class CommentDeed(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MessageDeed(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/messages: the citizen's, or with `moderator_id` the page's by hand."""
+    """POST /stand-in/messages: the citizen's, or with `moderator_id` the page's by hand.
+
+    `allow` and `block` say whether the community may write to him; the page is told.
+    """
 
     group_id: int
     user_id: int
-    action: Literal["new", "edit"] = "new"
+    action: Literal["new", "edit", "allow", "block"] = "new"
     text: str = ""
     conversation_message_id: int = 0
     moderator_id: int = 0
@@ -84,6 +88,19 @@ class Refusal(msgspec.Struct, forbid_unknown_fields=True):
     error_code: int
 
 
+class StoppedCommunity(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /stand-in/webhook-stop: VK switches the community's servers off."""
+
+    group_id: int
+
+
+class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /stand-in/webhook-faults: so many of the next events come twice, or after the one that follows."""
+
+    doubled: int = 0
+    mixed_up: int = 0
+
+
 def control_routes(stand_in: "VkStandIn") -> list[Route]:
     """The routes over one stand-in."""
 
@@ -93,12 +110,6 @@ def control_routes(stand_in: "VkStandIn") -> list[Route]:
 
     def user(deed: NewUser) -> Any:
         return {"user_id": stand_in.add_user(deed.user_id, deed.first_name, deed.last_name).id}
-
-    def post(deed: NewPost) -> Any:
-        thing = stand_in.add_post(deed.group_id, deed.text, post_id=deed.post_id, place=deed.place)
-        if deed.is_closed:
-            stand_in.close_comments(deed.group_id, thing.id, place=deed.place)
-        return {"post_id": thing.id}
 
     def refuse(deed: Refusal) -> Any:
         stand_in.refuse_messages(deed.group_id, deed.user_id, deed.error_code)
@@ -115,9 +126,11 @@ def control_routes(stand_in: "VkStandIn") -> list[Route]:
     return [
         _order("/stand-in/communities", NewCommunity, community),
         _order("/stand-in/users", NewUser, user),
-        _order("/stand-in/posts", NewPost, post),
+        _order("/stand-in/posts", NewPost, lambda deed: _post(stand_in, deed)),
         _order("/stand-in/refusals", Refusal, refuse),
         _order("/stand-in/misbehave", Misbehaviour, misbehave),
+        _order("/stand-in/webhook-stop", StoppedCommunity, lambda deed: _stop(stand_in, deed)),
+        _order("/stand-in/webhook-faults", WebhookFaults, lambda deed: _fail_webhooks(stand_in, deed)),
         _order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
         _order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
         Route("/stand-in/misbehave", _answering(behave), methods=["DELETE"]),
@@ -129,6 +142,27 @@ def control_routes(stand_in: "VkStandIn") -> list[Route]:
             lambda request: stand_in.dialog(_number(request, "group_id"), _number(request, "user_id")),
         ),
     ]
+
+
+def _post(stand_in: "VkStandIn", deed: NewPost) -> Any:
+    if deed.is_told:
+        thing = stand_in.publish_post(deed.group_id, deed.text, place=deed.place)
+    else:
+        thing = stand_in.add_post(deed.group_id, deed.text, post_id=deed.post_id, place=deed.place)
+    if deed.is_closed:
+        stand_in.close_comments(deed.group_id, thing.id, place=deed.place)
+    return {"post_id": thing.id}
+
+
+def _stop(stand_in: "VkStandIn", deed: StoppedCommunity) -> Any:
+    stand_in.stop_callbacks(deed.group_id)
+    return {"group_id": deed.group_id}
+
+
+def _fail_webhooks(stand_in: "VkStandIn", deed: WebhookFaults) -> Any:
+    stand_in.webhooks.double(deed.doubled)
+    stand_in.webhooks.mix_up(deed.mixed_up)
+    return msgspec.structs.asdict(deed)
 
 
 def _comment(stand_in: "VkStandIn", deed: CommentDeed) -> Any:
@@ -153,6 +187,9 @@ def _comment(stand_in: "VkStandIn", deed: CommentDeed) -> Any:
 
 
 def _message(stand_in: "VkStandIn", deed: MessageDeed) -> Any:
+    if deed.action in ("allow", "block"):
+        stand_in.allow_messages(deed.group_id, deed.user_id, is_allowed=deed.action == "allow")
+        return {"user_id": deed.user_id}
     if deed.action == "edit":
         number = deed.conversation_message_id
         return message_object(stand_in.edit_message(deed.group_id, deed.user_id, number, deed.text))

@@ -1,76 +1,24 @@
 """Methods of the VK API as the stand-in plays them. Source: VK API schema 5.199, */methods.json and errors.json."""
 
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.sandbox.vk_payloads import comment_event, message_event, message_object
-from app.sandbox.vk_webhooks import Webhooks
-from app.sandbox.vk_world import (
-    CallbackServer,
-    Comment,
-    Community,
-    Message,
-    VkError,
-    World,
-    invalid_parameter,
+from app.sandbox.vk_call import Call, Outcome
+from app.sandbox.vk_callback_methods import (
+    add_callback_server,
+    edit_callback_server,
+    get_callback_servers,
+    get_callback_settings,
+    get_confirmation_code,
+    set_callback_settings,
 )
+from app.sandbox.vk_payloads import comment_event, message_event, message_object
+from app.sandbox.vk_world import Comment, Message, VkError, invalid_parameter
 
 MESSAGE_LIMIT = 9000
 PEERS_LIMIT = 100
 USERS_LIMIT = 1000
-TITLE_LIMIT = 14
-SECRET_LIMIT = 50
-SERVERS_LIMIT = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One authorised call: by whom, with what, in which world."""
-
-    world: World
-    webhooks: Webhooks
-    community: Community
-    is_administrator: bool
-    params: Mapping[str, str]
-    timestamp: int
-
-    def text(self, name: str) -> str:
-        """A required text. Raises VkError 100."""
-        value = self.params.get(name, "")
-        if not value:
-            raise VkError(100, f"One of the parameters specified was missing or invalid: {name} is undefined")
-        return value
-
-    def integer(self, name: str) -> int:
-        """A required integer. Raises VkError 100."""
-        try:
-            return int(self.text(name))
-        except ValueError:
-            raise invalid_parameter(name) from None
-
-    def optional_integer(self, name: str) -> int:
-        """An integer, 0 if there is none. Raises VkError 100."""
-        return self.integer(name) if self.params.get(name) else 0
-
-    def integers(self, name: str, limit: int) -> list[int]:
-        """A comma-separated list of at most `limit` integers. Raises VkError 100."""
-        try:
-            numbers = [int(part) for part in self.text(name).split(",")]
-        except ValueError:
-            raise invalid_parameter(name) from None
-        if len(numbers) > limit:
-            raise invalid_parameter(name)
-        return numbers
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a method returned. `is_repeat` when random_id or guid was known already and nothing new was made."""
-
-    response: Any
-    is_repeat: bool = False
 
 
 def send_message(call: Call) -> Outcome:
@@ -180,67 +128,6 @@ def get_groups(call: Call) -> Outcome:
     return Outcome({"groups": groups, "profiles": []})
 
 
-def get_confirmation_code(call: Call) -> Outcome:
-    """groups.getCallbackConfirmationCode."""
-    return Outcome({"code": _own_group(call).confirmation})
-
-
-def add_callback_server(call: Call) -> Outcome:
-    """groups.addCallbackServer: VK checks the address afterwards, and shows the result in getCallbackServers."""
-    community = _own_group(call)
-    url, title, secret = call.text("url"), call.text("title"), call.params.get("secret_key", "")
-    if len(title) > TITLE_LIMIT or len(secret) > SECRET_LIMIT:
-        raise invalid_parameter("title" if len(title) > TITLE_LIMIT else "secret_key")
-    if not url.startswith(("http://", "https://")):
-        raise invalid_parameter("url")
-    if len(community.servers) >= SERVERS_LIMIT:
-        raise VkError(2000, "Cannot add more servers: limit reached")
-    number = max((server.id for server in community.servers), default=0) + 1
-    community.servers.append(CallbackServer(number, url, title, secret, status="wait", events=[]))
-    call.webhooks.in_background(_check_new_servers(call.webhooks, community))
-    return Outcome({"server_id": number})
-
-
-async def _check_new_servers(webhooks: Webhooks, community: Community) -> None:
-    """Send the confirmation to servers that wait for it. The code is a new one for every server."""
-    for server in community.servers:
-        if server.status == "wait":
-            server.status = "ok" if await webhooks.confirm(community, server) else "failed"
-            community.confirmation = secrets.token_hex(4)
-
-
-_NOT_EVENTS = {"group_id", "server_id", "api_version", "access_token", "v"}
-
-
-def set_callback_settings(call: Call) -> Outcome:
-    """groups.setCallbackSettings: every event is named with 0 or 1; unnamed ones stay."""
-    number = call.integer("server_id")
-    server = next((server for server in _own_group(call).servers if server.id == number), None)
-    if server is None:
-        raise invalid_parameter("server_id")
-    chosen = set(server.events or [])
-    for name, value in call.params.items():
-        if name not in _NOT_EVENTS:
-            chosen = chosen | {name} if value == "1" else chosen - {name}
-    server.events = sorted(chosen)
-    return Outcome(1)
-
-
-def get_callback_servers(call: Call) -> Outcome:
-    """groups.getCallbackServers."""
-    items = [
-        {"id": s.id, "title": s.title, "url": s.url, "secret_key": s.secret, "status": s.status, "creator_id": 0}
-        for s in _own_group(call).servers
-    ]
-    return Outcome({"count": len(items), "items": items})
-
-
-def _own_group(call: Call) -> Community:
-    if call.integer("group_id") != call.community.id:
-        raise VkError(15, "Access denied")
-    return call.community
-
-
 @dataclass(frozen=True, slots=True)
 class Method:
     """A method and whether only a user's token may call it."""
@@ -261,6 +148,8 @@ METHODS: dict[str, Method] = {
     "groups.getById": Method(get_groups),
     "groups.getCallbackConfirmationCode": Method(get_confirmation_code),
     "groups.addCallbackServer": Method(add_callback_server),
+    "groups.editCallbackServer": Method(edit_callback_server),
     "groups.setCallbackSettings": Method(set_callback_settings),
+    "groups.getCallbackSettings": Method(get_callback_settings),
     "groups.getCallbackServers": Method(get_callback_servers),
 }

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from app.sandbox.vk_world import Comment, Community, Message
+from app.sandbox.vk_world import Comment, Community, Message, Thing
 
 CROPPED_AFTER = 4096  # VK cuts long messages for bots and marks them is_cropped
 
+ACTIONS = ("new", "edit", "delete", "restore")
 # place -> (event prefix, field of the container, field of its owner in full objects)
 COMMENT_FIELDS = {
     "wall": ("wall_reply", "post_id", "owner_id"),
@@ -14,6 +15,10 @@ COMMENT_FIELDS = {
     "market": ("market_comment", "item_id", "market_owner_id"),
     "board": ("board_post", "topic_id", "topic_owner_id"),
 }
+EVENT_TYPES = (
+    *("message_new", "message_reply", "message_edit", "message_allow", "message_deny", "wall_post_new", "photo_new"),
+    *(f"{prefix}_{action}" for prefix, _, _ in COMMENT_FIELDS.values() for action in ACTIONS),
+)
 
 
 def comment_event(community: Community, comment: Comment, action: str, actor_id: int) -> tuple[str, dict[str, Any]]:
@@ -40,11 +45,24 @@ def comment_object(community: Community, comment: Comment) -> dict[str, Any]:
         content["parents_stack"] = comment.parents_stack
     if comment.place == "wall":
         content["post_owner_id"] = -community.id
-    if comment.reply_to_comment:
+    if comment.reply_to_comment and comment.place != "board":  # there, only the words tell whom it answers
         content |= {"reply_to_comment": comment.reply_to_comment, "reply_to_user": comment.reply_to_user}
     if comment.attachments:
         content["attachments"] = comment.attachments
     return content
+
+
+def post_event(community: Community, thing: Thing) -> tuple[str, dict[str, Any]] | None:
+    """Type and object of the event "this was published"; VK tells of wall posts and photos."""
+    content = {"id": thing.id, "owner_id": -community.id, "date": thing.date, "text": thing.text}
+    if thing.place == "wall":
+        return "wall_post_new", {**content, "from_id": -community.id, "post_type": "post"}
+    return ("photo_new", {**content, "album_id": -7, "sizes": []}) if thing.place == "photo" else None
+
+
+def contact_event(user_id: int, *, is_allowed: bool) -> tuple[str, dict[str, Any]]:
+    """Type and object of the event "this citizen has allowed or forbidden the community to write to him"."""
+    return ("message_allow", {"user_id": user_id, "key": ""}) if is_allowed else ("message_deny", {"user_id": user_id})
 
 
 def deleted_comment(community: Community, comment: Comment, actor_id: int) -> dict[str, Any]:

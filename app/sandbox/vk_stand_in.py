@@ -21,7 +21,7 @@ from app.sandbox import vk_views
 from app.sandbox.misbehaviour import Misbehaviour
 from app.sandbox.vk_api_server import VkApiServer
 from app.sandbox.vk_controls import control_routes
-from app.sandbox.vk_payloads import comment_event, message_event
+from app.sandbox.vk_payloads import comment_event, contact_event, message_event, post_event
 from app.sandbox.vk_webhooks import RETRY_DELAYS_SECONDS, Webhooks
 from app.sandbox.vk_world import (
     CallbackServer,
@@ -40,8 +40,8 @@ from app.time import utc_now
 class VkStandIn:
     """One VKontakte. With `state_file` the world survives restarts. `app` is the ASGI application.
 
-    `client` sends the webhooks (own one if None). Where `app` is mounted into another application, whose lifespan
-    does not reach it, call `start()` and `aclose()`.
+    `client` sends the webhooks (own one if None), `stops_after_errors` is explained in Webhooks. Where `app` is mounted
+    into another application, whose lifespan does not reach it, call `start()` and `aclose()`.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class VkStandIn:
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         retry_delays_seconds: Sequence[float] = RETRY_DELAYS_SECONDS,
+        stops_after_errors: int | None = None,
     ) -> None:
         self.world = load_world(World, state_file)
         self._state_file = state_file
         self._client = client
         self._own_client: httpx.AsyncClient | None = None
         self._now = now
-        self.webhooks = Webhooks(self.world, self._http, now, self._save, retry_delays_seconds)
+        self.webhooks = Webhooks(self.world, self._http, now, self._save, retry_delays_seconds, stops_after_errors)
         self.api = VkApiServer(self.world, self.webhooks, now, monotonic, self._save)
         routes = [Route("/method/{name}", self.api.handle, methods=["GET", "POST"]), *control_routes(self)]
         self.app = Starlette(routes=routes, lifespan=self._lifespan)
@@ -109,6 +110,20 @@ class VkStandIn:
         self._save()
         return thing
 
+    def publish_post(self, group_id: int, text: str, *, place: str = "wall") -> Thing:
+        """Publish as `add_post` does, and tell the page's servers of it."""
+        thing = self.add_post(group_id, text, place=place)
+        community = self.world.community(group_id)
+        if event := post_event(community, thing):
+            self._tell(community, event)
+        return thing
+
+    def stop_callbacks(self, group_id: int) -> None:
+        """Switch the community's servers off, as VK does after several errors in a row. Raises VkError."""
+        for server in self.world.community(group_id).servers:
+            server.status = "failed"
+        self._save()
+
     def close_comments(self, group_id: int, post_id: int, *, place: str = "wall") -> None:
         """Allow no more comments: VK's error 213."""
         self.world.community(group_id).thing(place, post_id).is_closed = True
@@ -118,6 +133,11 @@ class VkStandIn:
         """From now on private messages to this user fail: 900 blacklist, 901 no permission, 902 privacy. 0: allowed."""
         self.world.community(group_id).refusals[user_id] = error_code
         self._save()
+
+    def allow_messages(self, group_id: int, user_id: int, *, is_allowed: bool) -> None:
+        """Allow or forbid the community to write, as a citizen: the page is told. Raises VkError."""
+        self.refuse_messages(group_id, user_id, 0 if is_allowed else 901)
+        self._tell(self.world.community(group_id), contact_event(user_id, is_allowed=is_allowed))
 
     def misbehave(self, **fault: Any) -> None:
         """Order a fault, see Misbehaviour."""
@@ -142,9 +162,17 @@ class VkStandIn:
         community = self.world.community(group_id)
         draft = Comment(0, place, post_id, author_id, text, self._timestamp(), attachments=list(attachments))
         draft.reply_to_comment = reply_to
+        if place == "board" and reply_to:
+            draft.text = self._mention(community, reply_to) + text
         comment = community.add_comment(draft)
         self._tell(community, comment_event(community, comment, "new", author_id))
         return comment
+
+    def _mention(self, community: Community, comment_id: int) -> str:
+        """What VK's pages write before a reply on a discussion board, where there are no replies."""
+        answered = community.comment("board", comment_id)
+        kind, name = ("id" if answered.from_id > 0 else "club"), vk_views.name_of(self.world, answered.from_id)
+        return f"[{kind}{abs(answered.from_id)}:bp-{community.id}_{comment_id}|{name}], "
 
     def edit_comment(self, group_id: int, comment_id: int, text: str, *, place: str = "wall") -> Comment:
         """Change a comment as its author. Raises VkError."""

@@ -1,7 +1,8 @@
 """Webhooks of the VK stand-in: delivered over HTTP, repeated with the same event_id until acknowledged.
 
 Source: dev.vk.com Callback API (answer 200 with the body `ok`; X-Retry-Counter; Retry-After on 410, 429, 503 under
-three hours). VK publishes no schedule of repeats: ours is short enough to watch.
+three hours; several errors in a row switch the server off). VK publishes no schedule of repeats and no number of
+errors: our schedule is short enough to watch, the number is chosen by whoever plays.
 """
 
 import asyncio
@@ -22,7 +23,11 @@ ANSWER_TIMEOUT_SECONDS = 10.0
 
 
 class Webhooks:
-    """Delivers events of a world in the background. `on_change` is called when the world must be saved."""
+    """Delivers events of a world in the background. `on_change` is called when the world must be saved.
+
+    After `stops_after_errors` failed attempts in a row (None: never) a server is switched off: what happens then is
+    told to nobody, until groups.editCallbackServer has the address checked again.
+    """
 
     def __init__(
         self,
@@ -31,13 +36,26 @@ class Webhooks:
         now: Callable[[], datetime],
         on_change: Callable[[], None],
         delays_seconds: Sequence[float] = RETRY_DELAYS_SECONDS,
+        stops_after_errors: int | None = None,
     ) -> None:
         self._world = world
         self._client = client
         self._now = now
         self._on_change = on_change
         self._delays_seconds = delays_seconds
+        self._stops_after_errors = stops_after_errors
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: list[str] = []
+        self._doubled = 0
+        self._mixed_up = 0
+
+    def double(self, times: int = 1) -> None:
+        """Deliver each of the next `times` events twice."""
+        self._doubled = times
+
+    def mix_up(self, times: int = 1) -> None:
+        """Hold the next `times` events back and deliver them, the last first, after the one that follows."""
+        self._mixed_up = times
 
     def publish(self, community: Community, event_type: str, content: dict[str, Any]) -> str:
         """Tell every subscribed server of the community; returns the last event id, empty without servers."""
@@ -47,8 +65,16 @@ class Webhooks:
                 event_id = secrets.token_hex(20)
                 body = _body(community, server, event_type, event_id, content)
                 self._world.pending[event_id] = PendingEvent(community.id, server.id, body)
-                self.in_background(self._deliver(event_id))
+                self._send(event_id)
         return event_id
+
+    def _send(self, event_id: str) -> None:
+        if self._mixed_up:
+            self._mixed_up -= 1
+            self._held.append(event_id)
+            return
+        held, self._held = self._held, []
+        self.in_background(self._deliver_in_order([event_id, *reversed(held)]))
 
     def resume(self) -> None:
         """Go on with what was not acknowledged before a restart."""
@@ -83,6 +109,14 @@ class Webhooks:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _deliver_in_order(self, event_ids: Sequence[str]) -> None:
+        for event_id in event_ids:
+            is_doubled = self._doubled > 0
+            self._doubled -= is_doubled
+            if is_doubled:
+                await self._attempt(self._world.pending[event_id])
+            await self._deliver(event_id)
+
     async def _deliver(self, event_id: str) -> None:
         pending = self._world.pending[event_id]
         while (delay := await self._attempt(pending)) is not None:
@@ -95,7 +129,7 @@ class Webhooks:
     async def _attempt(self, pending: PendingEvent) -> float | None:
         """Seconds until the next attempt, None when acknowledged or given up."""
         server = self._server(pending)
-        if server is None:
+        if server is None or server.status == "failed":
             return None
         headers = {"X-Retry-Counter": str(pending.attempts)} if pending.attempts else {}
         least = 0.0
@@ -107,11 +141,18 @@ class Webhooks:
             pass  # unreachable counts as an error answer: VK repeats
         else:
             if answer.status_code == httpx.codes.OK and answer.text.strip() == "ok":
+                server.errors_in_a_row = 0
                 return None
             least = self._asked_delay(answer)
+        self._count_error(server)
         if pending.attempts >= len(self._delays_seconds):
             return None
         return max(self._delays_seconds[pending.attempts], least)
+
+    def _count_error(self, server: CallbackServer) -> None:
+        server.errors_in_a_row += 1
+        if self._stops_after_errors is not None and server.errors_in_a_row >= self._stops_after_errors:
+            server.status = "failed"
 
     def _server(self, pending: PendingEvent) -> CallbackServer | None:
         """Where the event goes now: the address may have been edited since."""

@@ -72,7 +72,7 @@ class Message(msgspec.Struct):
 
 
 class CallbackServer(msgspec.Struct):
-    """Where events go. `events` is None for all of them."""
+    """Where events go. `events` is None for all of them; `errors_in_a_row` switch it off, see Webhooks."""
 
     id: int
     url: str
@@ -80,6 +80,7 @@ class CallbackServer(msgspec.Struct):
     secret: str
     status: str = "unconfigured"
     events: list[str] | None = None
+    errors_in_a_row: int = 0
 
 
 class Community(msgspec.Struct):

@@ -160,7 +160,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "state_name": "Разговор" if appeal.is_open and appeal.is_talk else STATE_NAMES[State(appeal.state)],
         "panel": panel,
         "pieces": await marked_text(desk.resources, appeal),
-        "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time),
+        "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time, card.files),
         "journal": lines_of(card.history, tell_time),
         "departments": await choices.active_departments(desk.session) if appeal.is_open else [],
         "close_reasons": appeals.CLOSE_REASONS,

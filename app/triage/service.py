@@ -16,6 +16,7 @@ from app.appeals import cycle
 from app.appeals.models import Appeal, State
 from app.departments.models import Department
 from app.errors import Invalid
+from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
 from app.time import utc_now
@@ -71,14 +72,15 @@ def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
         "appeal_probability": judgement.appeal_probability,
         "labels": labels,
         "thresholds": dict(thresholds),
-        "is_sure": _probability(judgement.topic_group) >= thresholds["topic_group"],
+        "is_sure": _probability(judgement.topic_group) >= thresholds.get("topic_group", 1.0),
     }
     appeal.topic = _best(judgement.topic)
     appeal.topic_group = _best(judgement.topic_group)
     appeal.agency = _best(judgement.agency)
     appeal.confidence = _probability(judgement.topic)
     appeal.severity = severity_of(appeal.topic or "")
-    appeal.is_talk = judgement.appeal_probability < thresholds["appeal"]
+    may_be_talk = PLATFORMS[appeal.platform].takes_talk
+    appeal.is_talk = may_be_talk and judgement.appeal_probability < thresholds["appeal"]
 
 
 def _best(guesses: Sequence[Guess]) -> str | None:

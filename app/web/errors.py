@@ -126,11 +126,17 @@ async def _login_required(request: Request, error: LoginRequired) -> Response:
 
 
 async def _database_away(request: Request, error: Exception) -> Response:
-    log.error("database_away", method=request.method, path=request.url.path, error=type(error).__name__)
+    log.error("database_away", method=request.method, path=_route(request), error=type(error).__name__)
     return await _refused(request, Unavailable(TEXTS[503]))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+    log.error("request_failed", method=request.method, path=_route(request), exc_info=error)
     # This handler runs outside of all middleware, so the headers are set here.
     return answer_with_error(request, 500, TEXTS[500], dict(SECURITY_HEADERS))
+
+
+def _route(request: Request) -> str:
+    """The path as the route was declared: what stands in its place in an address may be a secret."""
+    path: str = getattr(request.scope.get("route"), "path", request.url.path)
+    return path

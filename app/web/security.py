@@ -1,5 +1,7 @@
 """Headers that tell browsers what our pages may do: nothing inline, nothing from elsewhere. How much may be sent."""
 
+from collections.abc import Mapping
+
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -7,10 +9,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 YEAR_SECONDS = 365 * 24 * 3600
 MOST_BODY_BYTES = 1024 * 1024
 # Pictures from elsewhere are the ones that citizens attached on their platform.
-CONTENT_SECURITY_POLICY = (
+_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
 )
+CONTENT_SECURITY_POLICY = _POLICY + "'none'"
 SECURITY_HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
@@ -19,6 +22,20 @@ SECURITY_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+FRAMING = ("content-security-policy", "x-frame-options")
+
+
+def embeddable(frame_ancestors: str) -> dict[str, str]:
+    """Headers of a page that these sites may show in a frame and that may ask where its reader is.
+
+    X-Frame-Options knows no list of sites, so it is left out beside a policy of the page's own.
+    """
+    return {
+        "Content-Security-Policy": _POLICY + frame_ancestors,
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(self)",
+    }
 
 
 class SecurityHeaders:
@@ -38,27 +55,37 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                kept = FRAMING if FRAMING[0] in headers else ()
                 for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                    if name not in kept:
+                        headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
 class BodyLimit:
-    """ASGI middleware: forms and JSON end at 1 MiB with 413; they are read into memory, before anybody is known."""
+    """ASGI middleware: forms and JSON end at 1 MiB with 413; they are read into memory, before anybody is known.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `larger` names what may be larger: the beginning of a path with exactly one more part, and the bytes it may take.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
+        self._larger = larger or {}
+
+    def _most(self, scope: Scope) -> int:
+        start, slash, _ = scope.get("path", "").rpartition("/")
+        return self._larger.get(start + slash, MOST_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        size = 0
+        size, most = 0, self._most(scope)
 
         async def receive_no_more() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > MOST_BODY_BYTES:
+            if size > most:
                 raise HTTPException(413)
             return message
 

@@ -79,6 +79,18 @@ async def test_a_page_with_unreadable_credentials_does_not_hide_the_names_of_oth
     assert [appeal.author_name for appeal in await rows(connected, Appeal)] == ["Анна Примерова", None]
 
 
+async def test_authors_whom_no_platform_names_hide_nobody(
+    connected: Resources, vk: VK, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(vk)
+    async with connected.database.transaction() as session:
+        appeal = await session.get_one(Appeal, 1)
+        copy = {name: getattr(appeal, name) for name in Appeal.model_fields if name != "id"}
+        session.add(Appeal(**copy | {"platform": "web", "thread_key": "form:1"}))
+    monkeypatch.setattr("app.appeals.authors.APPEALS_AT_ONCE", 1)
+    assert await fetch_authors(connected) == 1
+
+
 async def test_further_words_of_a_named_citizen_carry_the_name_at_once(connected: Resources, vk: VK) -> None:
     await opened(vk, comment_id=1)
     await fetch_authors(connected)

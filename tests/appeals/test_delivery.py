@@ -13,7 +13,7 @@ from app.appeals import delivery
 from app.appeals import service as appeals
 from app.appeals.delivery import resume_page
 from app.appeals.models import Answer, AnswerState, Appeal, Message, State
-from app.appeals.retries import MOST_ATTEMPTS, next_state, retry_pause_seconds
+from app.appeals.retries import MOST_ATTEMPTS, MOST_DOUBTS, next_state, retry_pause_seconds
 from app.errors import Conflict
 from app.platforms import PLATFORMS
 from app.platforms.base import Credentials, FailureKind, Limit, Repeat
@@ -467,6 +467,11 @@ async def test_answers_of_a_page_keep_to_its_rate(office: Office) -> None:
 )
 def test_every_kind_of_failure_has_its_state(kind: FailureKind, attempts: int, state: AnswerState) -> None:
     assert next_state(kind, attempts, Repeat.SHOWN_TWICE) == state
+
+
+def test_an_answer_that_is_sent_and_never_found_is_not_sent_for_ever() -> None:
+    states = [next_state(FailureKind.UNKNOWN, attempts, Repeat.LOOKED_UP) for attempts in range(1, MOST_DOUBTS + 1)]
+    assert states == [AnswerState.PENDING] * (MOST_DOUBTS - 1) + [AnswerState.UNKNOWN]
 
 
 def test_pauses_double_up_to_an_hour() -> None:

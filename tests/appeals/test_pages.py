@@ -86,7 +86,7 @@ async def test_a_selection_that_is_gone_leaves_the_list(vk: VK, browser: Browser
 
 
 async def test_the_card_says_everything_about_the_appeal(vk: VK, browser: Browser) -> None:
-    appeal = await opened(vk, HEATING)
+    appeal = await opened(vk)
     card = (await browser.get(f"/appeals/{appeal.id}?tab=new")).text
     text = words_of(card)
     for words in ("Какая это тема?", "отдел тот же", "Срок первого ответа", "9 рабочих часов", "Почему сюда?", "Житель",

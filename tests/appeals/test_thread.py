@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from app.appeals.attached import File
 from app.appeals.models import Answer, AnswerState, HistoryEntry, Message
-from app.appeals.thread import Entry, File, conversation
+from app.appeals.thread import Entry, conversation
+from app.files.models import FileState
+from app.files.queries import KnownFile
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 
@@ -29,8 +32,8 @@ def entry(action: str, minutes: int, **details: Any) -> HistoryEntry:
     return HistoryEntry(appeal_id=1, at=NOW + timedelta(minutes=minutes), actor="Анна", action=action, details=details)
 
 
-def told(messages: Any = (), answers: Any = (), history: Any = (), above: Any = ()) -> list[Entry]:
-    return conversation(messages, above, answers, history, "Ирина К.", str)
+def told(messages: Any = (), answers: Any = (), history: Any = (), above: Any = (), files: Any = None) -> list[Entry]:
+    return conversation(messages, above, answers, history, "Ирина К.", str, files or {})
 
 
 def test_everything_is_in_the_order_of_time() -> None:
@@ -66,14 +69,29 @@ def test_an_edit_counts_only_when_the_words_changed() -> None:
 
 def test_pictures_files_and_places_are_told_apart_and_named() -> None:
     attachments = [
-        {"kind": "photo", "url": "https://example.org/1.jpg"}, {"kind": "photo", "url": "https://example.org/2.jpg"},
+        {"kind": "photo", "url": "https://example.org/1.jpg"},
         {"kind": "doc", "url": "https://example.org/a.pdf", "title": "Акт"}, {"kind": "photo"},
         {"kind": "geo", "latitude": 54.98, "longitude": 73.37}, {"kind": "hologram"},
     ]  # fmt: skip
     files = {file.name: file for file in told([message(attachments=attachments)])[0].files}
-    assert files["Фото 1"] == File("photo", "Фото 1", "https://example.org/1.jpg", is_picture=True)
-    assert files["Фото 2"].is_picture
-    assert not files["Фото"].is_picture
+    assert files["Фото 1"] == File("photo", "Фото 1", "https://example.org/1.jpg")  # a link, not a picture from there
+    assert not files["Фото"].thumbnail
     assert files["Файл: Акт"].address == "https://example.org/a.pdf"
     assert files["Место на карте"].place == "54.98000, 73.37000"
     assert "Вложение" in files
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        (KnownFile(FileState.PENDING), File("photo", "Фото 1", "https://example.org/1.jpg", note="загружается…")),
+        (KnownFile(FileState.FAILED, "Нет её"), File("photo", "Фото 1", "https://example.org/1.jpg", note="нет её")),
+        (KnownFile(FileState.REFUSED, "Чужая сеть"), File("photo", "Фото 1", "", note="чужая сеть")),
+        (KnownFile(FileState.STORED, None, "ab", "image/png", 9, True),
+         File("photo", "Фото 1", "/files/ab", "/files/ab/thumbnail")),
+        (KnownFile(FileState.STORED, None, "ab", "application/pdf", 9), File("photo", "Фото 1", "/files/ab")),
+    ],
+)  # fmt: skip
+def test_a_file_is_shown_as_far_as_it_has_come(known: KnownFile, shown: File) -> None:
+    carrying = message(id=5, attachments=[{"kind": "photo", "url": "https://example.org/1.jpg"}])
+    assert told([carrying], files={(5, 0): known})[0].files == (shown,)

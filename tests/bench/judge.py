@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import LinearSVC
 
 from classifier import Judge
-from classifier.dataset import LABEL_KINDS
+from classifier.dataset import STARTER_KINDS
 
 CORPUS = Path(__file__).parents[1] / "classifier" / "own_corpus.csv"
 TEXTS, WORDS_A_TEXT, NEW_WORD_EVERY, SINGLE_TEXTS, ROUNDS = 4_096, 36, 20, 200, 3
@@ -109,7 +109,7 @@ def reference_models() -> tuple[list[Pipeline], list[Pipeline], list[Pipeline]]:
         ),
     ]
     fitted = [
-        [recipe().fit(texts, np.array([row[kind] for row in rows])) for kind in LABEL_KINDS] for recipe in recipes
+        [recipe().fit(texts, np.array([row[kind] for row in rows])) for kind in STARTER_KINDS] for recipe in recipes
     ]
     return fitted[0], fitted[1], fitted[2]
 

@@ -23,6 +23,7 @@ from app import db
 from app.accounts.access import SESSION_COOKIE
 from app.accounts.models import LoginSession, Role, User
 from app.accounts.service import hash_of
+from app.file_store import open_file_store
 from app.jobs import Queue
 from app.live import Live
 from app.main import create_app
@@ -113,6 +114,9 @@ async def _resources(database_url: str) -> AsyncIterator[Resources]:
             database=db.Database(engine, Queue(settings.redis_url)),
             vault=Vault(b"b" * 32),
             http=client,
+            downloads=client,
+            channels=client,
+            files=open_file_store(settings),
             limiter=RateLimiter(),
             judge=Judge.load(),
             rule_set=routing_rules.load(routing_rules.DEFAULT_DIRECTORY),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from classifier.dataset import Corpus, Source, read_corpus, read_talk
+from classifier.artifact import write_artifact
+from classifier.dataset import Corpus, Source, Talk, read_corpus, read_talk
 from classifier.judge import Judge
 from classifier.training import Model, train
 
@@ -20,13 +21,13 @@ def corpus() -> Corpus:
 
 
 @pytest.fixture(scope="session")
-def talk() -> list[str]:
+def talk() -> Talk:
     return read_talk(TALK)
 
 
 @pytest.fixture(scope="session")
-def model(corpus: Corpus, talk: list[str]) -> Model:
-    sources = [Source.of(CORPUS, len(corpus.texts)), Source.of(TALK, len(talk))]
+def model(corpus: Corpus, talk: Talk) -> Model:
+    sources = [Source.of(CORPUS, len(corpus.texts)), Source.of(TALK, len(talk.texts))]
     return train(corpus, talk, sources, CREATED)
 
 
@@ -38,3 +39,10 @@ def judge(model: Model) -> Judge:
 @pytest.fixture(scope="session")
 def starter() -> Judge:
     return Judge.load()
+
+
+@pytest.fixture(scope="session")
+def judge_folder(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    write_artifact(folder / "model.npz", model.manifest, model.arrays)
+    return folder

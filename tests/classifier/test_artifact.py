@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import pickletools
 import zipfile
 from collections.abc import Callable
@@ -87,6 +88,41 @@ def test_a_pickle_is_refused_and_does_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_bare_pickle_offered_as_a_model_is_refused_and_does_not_run(tmp_path: Path, protocol: int) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path]]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    bomb = pickle.dumps(Bomb(), protocol=protocol)
+    (tmp_path / "model.npz").write_bytes(bomb)
+    assert "не читается" in refused(tmp_path / "model.npz")
+    assert "не читается" in refused(tmp_path)
+    with zipfile.ZipFile(tmp_path / "inside.npz", "w") as archive:
+        for name in ("manifest.npy", "word_weights.npy", "data.pkl"):
+            archive.writestr(name, bomb)
+    assert "не " in refused(tmp_path / "inside.npz")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_table_of_objects_beside_a_true_manifest_is_refused_and_does_not_run(file: Path, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path]]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    with np.load(file, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    arrays["word_weights"] = np.array([Bomb()], dtype=object)
+    np.savez(file, allow_pickle=True, **arrays)
+    assert "не читается" in refused(file)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_folder_is_as_good_as_the_file_in_it(file: Path, judge: Judge, tmp_path: Path) -> None:
+    assert Judge.load(file.parent).version == judge.version
+    assert "нет" in refused(tmp_path)
+
+
 def test_a_file_too_large_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifact_module, "MAX_FILE_BYTES", 100)
     assert "больше" in refused(file)
@@ -98,7 +134,7 @@ def test_an_archive_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
     assert "слишком большой" in refused(tmp_path / "bomb.npz")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"format": 1}', "[" * 100_000, "\ufffd"])
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", "[" * 100_000, "\ufffd", '{"format": 2}'])
 def test_an_unreadable_manifest_is_refused(text: str) -> None:
     with pytest.raises(ArtifactRejected, match="не читается"):
         Manifest.from_json(text)
@@ -109,9 +145,9 @@ def test_another_format_is_refused_by_its_number(file: Path, model: Model) -> No
 
 
 def test_changed_contents_do_not_match_their_hash(file: Path, model: Model) -> None:
-    poisoned = model.arrays["label_weights"].copy()
+    poisoned = model.arrays["word_weights"].copy()
     poisoned[0] += 1
-    assert "контрольной суммой" in refused(rewritten(file, model, sign=False, label_weights=poisoned))
+    assert "контрольной суммой" in refused(rewritten(file, model, sign=False, word_weights=poisoned))
     assert "контрольной суммой" in refused(rewritten(file, model, sign=False, thresholds={"appeal": 0.0}))
 
 
@@ -126,15 +162,26 @@ def with_labels(manifest: Manifest, **labels: list[Any]) -> dict[str, list[Any]]
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda m: {"labels": {"topic": ["а"]}}, "списки меток"),
+        (lambda m: {"labels": {"topic": ["а"]}}, "не соответствуют"),
         (lambda m: {"labels": with_labels(m, agency=[])}, "списки меток"),
         (lambda m: {"labels": with_labels(m, agency=["а", "а"])}, "списки меток"),
         (lambda m: {"labels": with_labels(m, agency=[1, 2])}, "списки меток"),
-        (lambda m: {"topic_to_group": {}}, "не соответствуют"),
+        (lambda m: {"labels": {}}, "списки меток"),
+        (lambda m: {"labels": ["а"]}, "не читается"),
+        (lambda m: {"thresholds": 0.5}, "не читается"),
+        (lambda m: {"topic_to_group": dict.fromkeys(["Нет такой"], "ЖКХ")}, "не соответствуют"),
+        (lambda m: {"thresholds": {**m.thresholds, "topic": "много"}}, "числа смеси"),
+        (lambda m: {"thresholds": {**m.thresholds, "topic": float("nan")}}, "числа смеси"),
+        (lambda m: {"blend": {kind: m.blend[kind] for kind in ("topic", "agency")}}, "числа смеси"),
+        (
+            lambda m: {"blend": {**m.blend, "topic_group": replace(m.blend["topic_group"], coarser={"topic": 1.0})}},
+            "смеси",
+        ),
+        (lambda m: {"blend": {**m.blend, "topic": replace(m.blend["topic"], finer={"agency": 1.0})}}, "числа смеси"),
         (lambda m: {"topic_to_group": dict.fromkeys(m.labels["topic"], "Нет такой")}, "не соответствуют"),
         (lambda m: {"thresholds": {"topic": 0.5}}, "порогов"),
         (lambda m: {"features": "другие"}, "признаках"),
-        (lambda m: {"labels": with_labels(m, agency=["один", "другой"])}, "не того вида"),
+        (lambda m: {"labels": with_labels(m, agency=[*m.labels["agency"], "Ещё одна"])}, "не того вида"),
     ],
 )
 def test_a_manifest_at_odds_with_itself_is_refused(
@@ -146,12 +193,15 @@ def test_a_manifest_at_odds_with_itself_is_refused(
 @pytest.mark.parametrize(
     ("name", "change", "reason"),
     [
-        ("label_weights", lambda a: a.astype(np.float64), "не того вида"),
-        ("label_weights", lambda a: np.repeat(a, 50, axis=0), "не того вида"),
-        ("label_scales", lambda a: a[:-1], "не того вида"),
+        ("word_weights", lambda a: a.astype(np.float64), "не того вида"),
+        ("letter_weights", lambda a: np.repeat(a, 50, axis=0), "не того вида"),
+        ("letter_scales", lambda a: a[:-1], "не того вида"),
         ("extra", lambda a: np.arange(3), "не того вида"),
-        ("label_idf", lambda a: np.full_like(a, np.nan), "нечисловые"),
-        ("label_buckets", lambda a: np.full_like(a, 2**31), "признаки"),
+        ("word_idf", lambda a: np.full_like(a, np.nan), "нечисловые"),
+        ("word_buckets", lambda a: np.full_like(a, 2**31), "признаки"),
+        ("word_buckets", lambda a: a + np.uint32(2 << 20), "признаки"),
+        ("letter_buckets", lambda a: a - np.uint32(2 << 20), "признаки"),
+        ("given_0_1", lambda a: a.T, "не того вида"),
         ("appeal_buckets", lambda a: np.zeros_like(a), "признаки"),
     ],
 )
@@ -161,7 +211,7 @@ def test_tables_that_do_not_fit_are_refused(
     assert reason in refused(rewritten(file, model, **{name: change(model.arrays.get(name))}))
 
 
-@pytest.mark.parametrize("absent", ["label_buckets", "label_weights", "appeal_idf"])
+@pytest.mark.parametrize("absent", ["word_buckets", "letter_weights", "appeal_idf", "seen", "given_0_2"])
 def test_a_missing_table_is_refused(file: Path, model: Model, absent: str) -> None:
     rest = {name: array for name, array in model.arrays.items() if name != absent}
     changed = resigned(Model(model.manifest, rest))

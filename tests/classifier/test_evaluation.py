@@ -7,7 +7,7 @@ import pytest
 
 from classifier import Judge
 from classifier.calibration import Sigmoid, appeal_probability, log_sigmoid, softmax
-from classifier.dataset import Corpus
+from classifier.dataset import Corpus, Talk
 from classifier.evaluation import (
     NEVER,
     judge_figures,
@@ -60,10 +60,10 @@ def test_figures_of_appeals_and_talk() -> None:
     assert (figures.auc, figures.talk_rejected, figures.appeals, figures.talk) == (0.75, 0.5, 2, 2)
 
 
-def test_labels_the_judge_does_not_know_count_as_missed(judge: Judge, corpus: Corpus, talk: list[str]) -> None:
-    known = judge_figures(judge, corpus, talk)
+def test_labels_the_judge_does_not_know_count_as_missed(judge: Judge, corpus: Corpus, talk: Talk) -> None:
+    known = judge_figures(judge, corpus, talk.texts)
     names = {**corpus.names, "agency": [f"Новое: {name}" for name in corpus.names["agency"]]}
-    unknown = judge_figures(judge, replace(corpus, names=names), talk)
+    unknown = judge_figures(judge, replace(corpus, names=names), talk.texts)
     assert known["agency"]["accuracy"] > 0.9
     assert unknown["agency"]["accuracy"] == 0
     assert unknown["topic"] == known["topic"]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifier import Evidence, Judge, Judgement
-from classifier.dataset import LABEL_KINDS, Corpus
+from classifier.dataset import STARTER_KINDS, Corpus
 from classifier.judge import BATCH, EVIDENCE, GUESSES
 
 ODD_TEXTS = [
@@ -25,7 +25,7 @@ ODD_TEXTS = [
 
 def check(judgement: Judgement, judge: Judge) -> None:
     assert 0 <= judgement.appeal_probability <= 1
-    for kind in LABEL_KINDS:
+    for kind in STARTER_KINDS:
         guesses = getattr(judgement, kind)
         chances = [guess.probability for guess in guesses]
         assert len(guesses) == min(GUESSES, len(judge.manifest.labels[kind]))
@@ -48,7 +48,7 @@ def test_any_text_gets_a_judgement(starter: Judge, texts: list[str]) -> None:
 def test_odd_texts_get_a_judgement_and_an_explanation(judge: Judge, text: str) -> None:
     judgement = judge.judge([text])[0]
     check(judgement, judge)
-    for kind in LABEL_KINDS:
+    for kind in STARTER_KINDS:
         assert isinstance(judge.explain(text, kind, getattr(judgement, kind)[0].label), list)
 
 

@@ -1,8 +1,11 @@
 """Tokens and masks."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from classifier.normalise import MAX_CHARACTERS, fingerprint, is_word, pieces, spans, token
+from classifier import normalise
+from classifier.normalise import MAX_CHARACTERS, fingerprint, is_word, lowered, pieces, spans, token
 
 
 def tokens(text: str) -> list[str]:
@@ -67,3 +70,16 @@ def test_equal_messages_share_a_fingerprint_whatever_case_and_punctuation() -> N
     assert fingerprint("Ещё раз") != fingerprint("ещё два")
     assert fingerprint("да", "a") != fingerprint("да", "b")
     assert 0 <= fingerprint("\ud800") < 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from("абЁ éz19 .,@/[]|*+-()wvk:_") | st.characters(), max_size=80))
+def test_the_quick_pattern_cuts_a_text_as_the_whole_one_does(text: str) -> None:
+    assert pieces(text) == normalise._PIECE.findall(text)
+    assert len(lowered(text)) == len(text)
+
+
+@pytest.mark.parametrize("text", ["Тел. 8 912 345-67-89", "www.example.ru", "a@b.ru", "[id1|Имя]", "ok.ru/x", "*club5"])
+def test_texts_with_marks_go_the_whole_way(text: str) -> None:
+    assert pieces(text) == normalise._PIECE.findall(text)
+    assert {"ссылка", "почта", "имя", "телефон"} & set(map(token, pieces(text)))

@@ -1,25 +1,35 @@
-"""Training end to end on invented messages, the data files, the split, and the command line."""
+"""Training end to end on invented messages, the data files and the split."""
 
 import gzip
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from classifier import Judge
-from classifier.__main__ import cli, main
-from classifier.dataset import FOLDS, LABEL_KINDS, Corpus, DataIsWrong, folds, is_held_out, read_corpus, read_talk
+from classifier.dataset import (
+    FOLDS,
+    STARTER_KINDS,
+    UNLABELLED,
+    Columns,
+    Corpus,
+    Talk,
+    corpus_of,
+    folds,
+    is_held_out,
+    read_corpus,
+    read_talk,
+)
 from classifier.linear import nb_svm, svm
-from classifier.training import STEPS, Model, train
+from classifier.tables import DataIsWrong
+from classifier.training import STEPS, Model, followers, given_tables, train
 
 HERE = Path(__file__).parent
 CORPUS, TALK = HERE / "own_corpus.csv", HERE / "own_talk.csv"
-run = CliRunner().invoke
 
 
-def test_training_twice_gives_the_same_file(corpus: Corpus, talk: list[str], model: Model) -> None:
+def test_training_twice_gives_the_same_file(corpus: Corpus, talk: Talk, model: Model) -> None:
     steps: list[str] = []
     again = train(corpus, talk, [], model.manifest.created, steps.append)
     assert len(steps) == STEPS
@@ -33,7 +43,7 @@ def test_the_model_learns_what_the_messages_are_about(model: Model) -> None:
     figures = model.manifest.metrics["out_of_fold"]
     assert figures["topic"]["accuracy"] > 0.6
     assert figures["appeal"]["auc"] > 0.65
-    assert all(figures[kind]["rows"] == 120 for kind in LABEL_KINDS)
+    assert all(figures[kind]["rows"] == 120 for kind in STARTER_KINDS)
 
 
 def test_the_manifest_tells_where_the_model_comes_from(model: Model) -> None:
@@ -54,15 +64,16 @@ def test_a_file_without_the_columns_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(DataIsWrong, match=r"own_talk.csv: нет столбцов topic_group, topic, agency"):
         read_corpus(TALK)
     (tmp_path / "empty.csv").write_text("", encoding="utf-8")
-    with pytest.raises(DataIsWrong, match="нет столбцов text"):
+    with pytest.raises(DataIsWrong, match="нет столбца text"):
         read_talk(tmp_path / "empty.csv")
 
 
-def test_a_file_with_one_label_teaches_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", ["а,Т\nб,Т\n" * 20, "а,Т\nб,Д\n"])
+def test_a_file_with_one_label_or_few_rows_teaches_nothing(tmp_path: Path, rows: str) -> None:
     path = tmp_path / "one.csv"
-    path.write_text("text,topic_group,topic,agency\nа,Г,Т,В\nб,Г,Т,В\n", encoding="utf-8")
-    with pytest.raises(DataIsWrong, match="меньше двух"):
-        read_corpus(path)
+    path.write_text("text,topic\n" + rows, encoding="utf-8")
+    with pytest.raises(DataIsWrong, match="Метка topic: размечено строк"):
+        train(read_corpus(path), None, [], "2026-01-31T12:00:00Z")
 
 
 def test_equal_messages_never_fall_on_both_sides_of_a_split(corpus: Corpus) -> None:
@@ -78,7 +89,6 @@ def test_a_part_of_the_corpus_keeps_its_label_names(corpus: Corpus) -> None:
     part = corpus.where(np.arange(120) < 20)
     assert part.names == corpus.names
     assert len(part.texts) == len(part.numbers["topic"]) == 20
-    assert part.group_of_topic().shape == corpus.group_of_topic().shape
 
 
 def test_two_labels_get_two_borders_and_an_absent_one_a_refusal() -> None:
@@ -92,39 +102,71 @@ def test_two_labels_get_two_borders_and_an_absent_one_a_refusal() -> None:
         assert (margins[:, 1] == margins[:, 1].min()).all()
 
 
-def test_commands_train_evaluate_and_predict(tmp_path: Path) -> None:
-    trained = run(cli, ["train", "--data", str(CORPUS), "--talk", str(TALK), "--out", str(tmp_path)])
-    assert trained.exit_code == 0, trained.output
-    file = tmp_path / "model.npz"
-    assert set(Judge.load(file).manifest.metrics) == {"out_of_fold", "held_out"}
-
-    judged = run(cli, ["predict", "--model", str(file), "--json"], input="Яма на дороге\nНет воды\n")
-    lines = [json.loads(line) for line in judged.stdout.splitlines()]
-    assert [line["topic"][0]["label"] for line in lines] == ["Ямы на дороге", "Нет воды"]
-    assert "Нет воды" in run(cli, ["predict", "--model", str(file), "Когда дадут воду?"]).stdout
-
-    known = run(cli, ["evaluate", "--data", str(CORPUS), "--talk", str(TALK), "--model", str(file)])
-    assert known.exit_code == 0
-    assert "завышены" in known.output
-    others = tmp_path / "others.csv"
-    others.write_text("\n".join(CORPUS.read_text(encoding="utf-8").splitlines()[:-1]), encoding="utf-8")
-    unknown = run(cli, ["evaluate", "--data", str(others), "--talk", str(TALK), "--model", str(file)])
-    assert unknown.exit_code == 0
-    assert "завышены" not in unknown.output
-    fresh = run(cli, ["evaluate", "--data", str(CORPUS), "--talk", str(TALK)])
-    assert fresh.exit_code == 0
-    assert "held_out" in fresh.output
+def test_a_kind_that_follows_from_another_is_noticed_and_its_table_is_exact(corpus: Corpus) -> None:
+    kinds = ["topic_group", "agency", "topic"]
+    assert followers(corpus, kinds) == {"topic_group": "topic", "agency": "topic"}
+    tables = given_tables(corpus, kinds)
+    for pair, table in tables.items():
+        assert table.shape == (len(corpus.names[pair[1]]), len(corpus.names[pair[0]]))
+        np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-5)
+    assert set(np.unique(tables["agency", "topic"]).tolist()) == {0.0, 1.0}
 
 
-def test_a_command_may_skip_the_measurement(tmp_path: Path) -> None:
-    run(cli, ["train", "--data", str(CORPUS), "--talk", str(TALK), "--out", str(tmp_path), "--no-held-out"])
-    assert set(Judge.load(tmp_path / "model.npz").manifest.metrics) == {"out_of_fold"}
+def test_a_label_that_goes_with_two_others_settles_neither(corpus: Corpus) -> None:
+    numbers = {**corpus.numbers, "topic_group": (np.arange(120) % 4).astype(np.int64)}
+    mixed = replace(corpus, numbers=numbers)
+    assert "topic_group" not in followers(mixed, ["topic_group", "topic"])
+    assert 0 < given_tables(mixed, ["topic_group", "topic"])["topic_group", "topic"].min() < 1
 
 
-def test_a_refusal_is_one_sentence_and_a_failing_exit_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["classifier", "predict", "--model", str(tmp_path / "absent.npz"), "яма"])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 1
+def test_one_kind_of_labels_is_enough_and_its_name_is_free(corpus: Corpus) -> None:
+    only = Corpus(corpus.texts, {"куда": corpus.names["agency"]}, {"куда": corpus.numbers["agency"]})
+    model = train(only, None, [], "2026-01-31T12:00:00Z")
+    judge = Judge(model.manifest, model.arrays)
+    judgement = judge.judge(["На Центральной яма на дороге, пробил колесо"])[0]
+    assert judgement.labels["куда"][0].label == "Дорожная служба"
+    assert (judgement.topic, judgement.agency, judgement.topic_group) == ((), (), ())
+    assert judge.manifest.topic_to_group == {}
+    assert judge.explain("яма", "куда", "Дорожная служба")[0].weight > 0
+
+
+def test_rows_without_a_label_do_not_teach_it_but_stay_for_others(corpus: Corpus) -> None:
+    agency = np.where(np.arange(120) % 3 == 0, UNLABELLED, corpus.numbers["agency"])
+    model = train(replace(corpus, numbers={**corpus.numbers, "agency": agency}), None, [], "2026-01-31T12:00:00Z")
+    figures = model.manifest.metrics["out_of_fold"]
+    assert (figures["agency"]["rows"], figures["topic"]["rows"]) == (80, 120)
+    assert figures["agency"]["accuracy"] > 0.8
+
+
+def test_a_region_without_talk_takes_over_the_sense_of_an_appeal(corpus: Corpus, starter: Judge) -> None:
+    model = train(corpus, None, [], "2026-01-31T12:00:00Z", base=starter)
+    assert model.manifest.thresholds["appeal"] == starter.manifest.thresholds["appeal"]
+    assert model.manifest.metrics["out_of_fold"]["appeal"] == {"borrowed_from": starter.version}
+    assert model.manifest.provenance["base"] == starter.version
+    texts = ["Яма на дороге", "С праздником всех!"]
+    own, lent = Judge(model.manifest, model.arrays).judge(texts), starter.judge(texts)
+    for one, other in zip(own, lent, strict=True):
+        assert one.appeal_probability == pytest.approx(other.appeal_probability, abs=1e-5)
+
+
+def test_knowledge_of_another_region_helps_a_region_with_few_messages(starter: Judge) -> None:
+    corpus = read_corpus(HERE / "own_messages.csv", Columns(labels={"agency": "agency"}))
+    alone = train(corpus, None, [], "2026-01-31T12:00:00Z")
+    upon = train(corpus, None, [], "2026-01-31T12:00:00Z", base=starter)
+    figures = [model.manifest.metrics["out_of_fold"]["agency"]["accuracy"] for model in (alone, upon)]
+    assert figures[1] > figures[0] + 0.05
+
+
+def test_a_model_remembers_fingerprints_of_what_taught_it(judge: Judge, corpus: Corpus) -> None:
+    assert judge.share_seen([text.upper() for text in corpus.texts]) == 1
+    assert judge.share_seen(["Этого она не читала"]) == 0
+    assert judge.share_seen([]) == 0
+
+
+def test_messages_without_a_letter_give_a_poor_model_and_no_error() -> None:
+    texts = [str(number) for number in range(40)] + ["", "!!!"] * 10
+    odd = corpus_of(texts, {"agency": ["А" if number % 2 else "Б" for number in range(60)]})
+    with pytest.raises(DataIsWrong, match="нет ни одного слова"):
+        train(odd, Talk(["1", "2"] * 10), [], "2026-01-31T12:00:00Z")
+    model = train(odd, None, [], "2026-01-31T12:00:00Z")
+    assert Judge(model.manifest, model.arrays).judge(["7"])[0].agency[0].probability <= 1

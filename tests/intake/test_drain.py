@@ -259,9 +259,7 @@ async def test_a_message_long_after_the_answer_is_a_new_appeal(vk: VK, resources
     assert len(await rows(resources, Appeal)) == 2
 
 
-@pytest.mark.parametrize(
-    "event_type", ["message_allow", "message_deny", "wall_post_new", "group_join", "brand_new_type"]
-)
+@pytest.mark.parametrize("event_type", ["message_read", "wall_repost", "group_join", "brand_new_type"])
 async def test_other_events_are_kept_as_ignored(vk: VK, resources: Resources, event_type: str) -> None:
     await vk.deliver(vk.event(event_type, {"user_id": 5}))
     await vk.drain()

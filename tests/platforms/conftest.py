@@ -1,7 +1,7 @@
 """A VKontakte of our own and a page that talks to it."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,16 +20,17 @@ CALLBACK_URL = "http://appeals.test/webhooks/vk/key"
 
 @dataclass
 class Receiver:
-    """The page's webhook address: keeps what came and answers as told, `ok` by default."""
+    """The page's webhook address: keeps what came and answers as told, else as `respond` says: `ok`."""
 
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[httpx.Headers] = field(default_factory=list)
     answers: list[httpx.Response] = field(default_factory=list)
+    respond: Callable[[dict[str, Any]], httpx.Response] = lambda _: httpx.Response(200, text="ok")
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         self.bodies.append(json.loads(request.content))
         self.headers.append(request.headers)
-        return self.answers.pop(0) if self.answers else httpx.Response(200, text="ok")
+        return self.answers.pop(0) if self.answers else self.respond(self.bodies[-1])
 
     @property
     def types(self) -> list[str]:

@@ -35,13 +35,15 @@ class Page:
 
     `headers` go with every delivery. `signature` names the header that carries the hex HMAC-SHA256 of the body, and the
     credential that is its key. `proof` is the credential that makes a delivery genuine, empty where nothing but the
-    unguessable address does.
+    unguessable address does. A page that is not `is_pushed` takes no webhooks at all: what is sent to it is taken in by
+    pages of our own, and its fixtures are what they store.
     """
 
     credentials: dict[str, str]
     proof: str
     headers: dict[str, str] = field(default_factory=dict)
     signature: dict[str, str] = field(default_factory=dict)
+    is_pushed: bool = True
 
     def signed(self, body: bytes) -> dict[str, str]:
         """The headers of this delivery."""
@@ -53,7 +55,9 @@ class Page:
 
 PAGES = {path.parent.name: Page(**json.loads(path.read_text())) for path in sorted(FIXTURES.glob("*/page.json"))}
 CREDENTIALS = {code: Credentials(**page.credentials) for code, page in PAGES.items()}
-PROVEN = [path for path in EVENTS if PAGES[path.parent.name].proof]
+PUSHED = [path for path in EVENTS if PAGES[path.parent.name].is_pushed]
+TAKEN_IN = [path for path in EVENTS if not PAGES[path.parent.name].is_pushed]
+PROVEN = [path for path in PUSHED if PAGES[path.parent.name].proof]
 
 
 def authenticate(path: Path, credentials: Credentials | None = None, **more: str) -> Delivery:
@@ -83,6 +87,7 @@ def test_every_platform_has_credentials_fixtures_and_its_own_code(code: str) -> 
     assert code in CREDENTIALS
     assert any(path.parent.name == code for path in EXPECTED)
     assert platform_by_code(code) is PLATFORMS[code]
+    assert PLATFORMS[code].is_pushed == PAGES[code].is_pushed
 
 
 def test_an_unknown_platform_is_named_in_the_error() -> None:
@@ -97,7 +102,7 @@ def test_a_delivery_is_understood_as_expected(event: Path, expected: Path) -> No
     assert plain(understood) == json.loads(expected.read_text())
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=identifier)
+@pytest.mark.parametrize("event", PUSHED, ids=identifier)
 def test_a_genuine_delivery_is_let_in_and_its_repeat_has_the_same_key(event: Path) -> None:
     first = authenticate(event)
     again = authenticate(event, **{"x-retry-counter": "1"})
@@ -116,6 +121,13 @@ def test_a_wrong_secret_is_refused_and_a_page_without_one_takes_nothing(event: P
     assert refusal.value.status == 403
 
 
+@pytest.mark.parametrize("event", TAKEN_IN, ids=identifier)
+def test_what_our_own_pages_take_in_is_refused_as_a_webhook(event: Path) -> None:
+    with pytest.raises(WebhookRejected) as refusal:
+        authenticate(event)
+    assert refusal.value.status == 403
+
+
 @pytest.mark.parametrize("answer", HANDSHAKES, ids=identifier)
 def test_a_check_of_the_address_is_answered_and_not_stored(answer: Path) -> None:
     delivery = authenticate(answer.with_suffix(".json"))
@@ -125,7 +137,7 @@ def test_a_check_of_the_address_is_answered_and_not_stored(answer: Path) -> None
 
 def test_deliveries_of_different_events_have_different_keys() -> None:
     for code in PLATFORMS:
-        events = [path for path in EVENTS if path.parent.name == code]
+        events = [path for path in PUSHED if path.parent.name == code]
         assert len({authenticate(path).key for path in events}) == len(events)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.platforms.base import Credentials, FailureKind, OutgoingMessage, SendFailed, SentMessage
-from app.platforms.incoming import Kind, PageIdentity
+from app.platforms.base import Credentials, FailureKind, Limit, OutgoingMessage, SendFailed, SentMessage
+from app.platforms.incoming import Attachment, Kind, PageIdentity
 from app.platforms.vk import VK
 from app.platforms.vk_api import fetch_full_text
 from app.platforms.vk_errors import REMEDIES
@@ -210,6 +210,7 @@ async def test_an_error_of_the_api_leads_to_its_action(credentials: Credentials,
     assert refusal.kind is kind
     assert refusal.retry_after_seconds >= least_wait
     assert (refusal.code, refusal.method) == (str(code), "wall.createComment")
+    assert refusal.is_of_page is (code in (9, 29))  # flood control and daily limits hold the page, not one answer
     assert str(code) in refusal.reason
     assert "Some words" in refusal.reason
 
@@ -338,6 +339,22 @@ async def test_the_twenty_first_answer_within_a_second_is_told_to_wait(
         except SendFailed as refusal:
             outcomes.append(refusal.code)
     assert outcomes == ["sent"] * 20 + ["6"]
+
+
+@pytest.mark.parametrize("place", ["photo", "video", "market", "board"])
+async def test_the_administrators_token_has_a_slower_limit_of_its_own(place: str) -> None:
+    assert vk.limits(replace(COMMENT, place=place)) == (Limit("user", 3.0),)
+    assert vk.limits(COMMENT) == vk.limits(PRIVATE) == (Limit("", 20.0),)
+    assert vk.limits(replace(COMMENT, place="moon")) == (Limit("", 20.0),)
+
+
+async def test_a_photo_is_fetched_from_its_address(credentials: Credentials) -> None:
+    photo, place = Attachment("photo", url="https://vk.example.test/w.jpg"), Attachment("geo")
+    async with answering(lambda _: httpx.Response(500)) as client:
+        source = await vk.file_address(client, VK_URL, credentials, photo)
+        assert await vk.file_address(client, VK_URL, credentials, place) is None
+    assert source is not None
+    assert source.url == photo.url
 
 
 async def test_a_stranger_cannot_be_written_to(

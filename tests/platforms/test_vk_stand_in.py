@@ -16,6 +16,7 @@ from app.sandbox.vk_webhooks import Webhooks
 from app.sandbox.vk_world import VkError, World
 
 GROUP, CITIZEN = 200_000_001, 100_000_002
+CALLBACK_URL = "http://appeals.test/webhooks/vk/key"
 SAMPLES = Path(__file__).parent / "vk" / "api"
 PAGE = {"Authorization": "Bearer community-token"}
 ADMINISTRATOR = {"Authorization": "Bearer administrator-token"}
@@ -443,6 +444,100 @@ async def test_a_senseless_callback_server_is_refused(
 ) -> None:
     server = {"group_id": GROUP, "url": "http://appeals.test/hook", "title": "appeals", **change}
     assert await error_code(vk_client, "groups.addCallbackServer", **server) == code
+
+
+async def test_an_edited_callback_server_is_checked_again(
+    stand_in: VkStandIn, vk_client: httpx.AsyncClient, receiver: Any
+) -> None:
+    (server,) = stand_in.world.community(GROUP).servers
+    receiver.answers = [httpx.Response(200, text="c0nf1rm")]
+    address = {"group_id": GROUP, "url": "http://appeals.test/new", "title": "appeals", "secret_key": "s2"}
+    assert (await call(vk_client, "groups.editCallbackServer", **address, server_id=1))["response"] == 1
+    await stand_in.settle()
+    assert (server.url, server.secret, server.status) == ("http://appeals.test/new", "s2", "ok")
+    assert receiver.bodies == [{"type": "confirmation", "group_id": GROUP, "secret": "s2"}]
+    assert await error_code(vk_client, "groups.editCallbackServer", **address, server_id=9) == 100
+    assert await error_code(vk_client, "groups.editCallbackServer", **{**address, "url": "x"}, server_id=1) == 100
+
+
+async def test_the_settings_of_a_callback_server_are_told(vk_client: httpx.AsyncClient) -> None:
+    settings = (await call(vk_client, "groups.getCallbackSettings", group_id=GROUP, server_id=1))["response"]
+    assert settings["api_version"] == "5.199"
+    assert set(settings["events"].values()) == {1}
+    await call(vk_client, "groups.setCallbackSettings", group_id=GROUP, server_id=1, message_new=0)
+    settings = (await call(vk_client, "groups.getCallbackSettings", group_id=GROUP, server_id=1))["response"]
+    assert [name for name, value in settings["events"].items() if not value] == ["message_new"]
+    assert await error_code(vk_client, "groups.getCallbackSettings", group_id=GROUP, server_id=9) == 100
+
+
+async def test_several_errors_in_a_row_switch_a_server_off(receiver: Any) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(receiver.handle)) as client:
+        stand_in = VkStandIn(client=client, retry_delays_seconds=(0.0,) * 9, stops_after_errors=3)
+        community = stand_in.add_community(GROUP, "Школа", access_token="t", callback_url=CALLBACK_URL)
+        stand_in.add_post(GROUP, "Кружки", post_id=700)
+        receiver.answers = [httpx.Response(500), httpx.Response(500)]
+        stand_in.comment(GROUP, CITIZEN, "Есть ли шахматы?", post_id=700)
+        await stand_in.settle()
+        assert (community.servers[0].status, len(receiver.bodies)) == ("ok", 3)  # two errors, then a success
+        receiver.answers = [httpx.Response(500)] * 9
+        stand_in.comment(GROUP, CITIZEN, "А шашки?", post_id=700)
+        await stand_in.settle()
+        assert (community.servers[0].status, len(receiver.bodies)) == ("failed", 6)
+        stand_in.comment(GROUP, CITIZEN, "Ау", post_id=700)
+        await stand_in.settle()
+        assert len(receiver.bodies) == 6
+        await stand_in.aclose()
+
+
+async def test_events_come_twice_and_out_of_order_when_ordered(
+    stand_in: VkStandIn, vk_client: httpx.AsyncClient, receiver: Any
+) -> None:
+    ordered = await vk_client.post("/stand-in/webhook-faults", json={"doubled": 1, "mixed_up": 2})
+    assert ordered.json() == {"doubled": 1, "mixed_up": 2}
+    for text in ("первое", "второе", "третье"):
+        stand_in.comment(GROUP, CITIZEN, text, post_id=700)
+    await stand_in.settle()
+    assert [body["object"]["text"] for body in receiver.bodies] == ["третье", "третье", "второе", "первое"]
+    assert len({body["event_id"] for body in receiver.bodies}) == 3
+
+
+async def test_the_switch_off_is_ordered_over_http(
+    stand_in: VkStandIn, vk_client: httpx.AsyncClient, receiver: Any
+) -> None:
+    assert (await vk_client.post("/stand-in/webhook-stop", json={"group_id": GROUP})).status_code == 200
+    stand_in.message(GROUP, CITIZEN, "Здравствуйте")
+    await stand_in.settle()
+    assert receiver.bodies == []
+
+
+async def test_posts_photos_and_permissions_are_told_to_the_page(
+    stand_in: VkStandIn, vk_client: httpx.AsyncClient, receiver: Any
+) -> None:
+    for place in ("wall", "photo", "board"):
+        order = {"group_id": GROUP, "text": "Сквер", "place": place, "is_told": True}
+        assert (await vk_client.post("/stand-in/posts", json=order)).status_code == 200
+    deed = {"group_id": GROUP, "user_id": CITIZEN}
+    for action in ("block", "allow"):
+        assert (await vk_client.post("/stand-in/messages", json={**deed, "action": action})).status_code == 200
+        refused = await call(vk_client, "messages.send", peer_ids=CITIZEN, random_id=0, message="x")
+        assert ("error" in refused["response"][0]) is (action == "block")
+        await stand_in.settle()
+    assert [kind for kind in receiver.types if kind != "message_reply"] == [
+        "wall_post_new",
+        "photo_new",
+        "message_deny",
+        "message_allow",
+    ]
+
+
+async def test_on_a_board_only_the_words_tell_whom_a_reply_answers(stand_in: VkStandIn, receiver: Any) -> None:
+    stand_in.add_post(GROUP, "Вопросы о сквере", post_id=9001, place="board")
+    asked = stand_in.comment(GROUP, CITIZEN, "Где урны?", post_id=9001, place="board")
+    stand_in.comment(GROUP, -GROUP, "Поставим в мае", post_id=9001, place="board", reply_to=asked.id)
+    await stand_in.settle()
+    told = receiver.bodies[-1]["object"]
+    assert told["text"] == f"[id{CITIZEN}:bp-{GROUP}_{asked.id}|Анна Примерова], Поставим в мае"
+    assert not {"reply_to_comment", "reply_to_user", "parents_stack"} & set(told)
 
 
 async def test_an_unreachable_address_is_not_confirmed(stand_in: VkStandIn) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.platforms.base import Credentials, WebhookRejected
-from app.platforms.incoming import Action, IncomingMessage, PageIdentity, PayloadNotUnderstood
+from app.platforms.incoming import Action, Ignored, IncomingMessage, PageIdentity, PayloadNotUnderstood
 from app.platforms.vk import VK
 
 FIXTURES = Path(__file__).parent / "vk"
@@ -187,7 +187,58 @@ def test_a_message_in_its_old_shape_without_wrapping_is_understood() -> None:
     assert message_of(event) == wrapped
 
 
+@pytest.mark.parametrize(
+    ("text", "post", "person"),
+    [
+        ("[post91|Анна], здравствуйте", "91", None),
+        (" [id5:bp-200000001_91|Анна], здравствуйте", "91", "5"),
+        ("[id5:bp200000001_91|Анна], здравствуйте", "91", "5"),
+        ("[id5|Анна], здравствуйте", None, "5"),
+        ("[club7:bp-200000001_91|Школа], здравствуйте", "91", "-7"),
+        ("Здравствуйте, [post91|Анна]", None, None),
+        ("[post91 Анна]", None, None),
+        ("[post0|Анна]", None, None),
+        ("[id" + "9" * 30 + "|Анна]", None, None),
+        ("[https://vk.com/id5|Анна]", None, None),
+    ],
+)
+def test_on_a_board_the_mention_at_the_beginning_tells_whom_the_page_answers(
+    text: str, post: str | None, person: str | None
+) -> None:
+    event = fixture("board_post_new_own")
+    event["object"]["text"] = text
+    message = message_of(event)
+    assert message.reply_to_external_id == post
+    assert message.reply_to_key == (f"board:47000001:{post}" if post else None)
+    assert message.thread_key == (f"board:47000001:{post or 98}:{person}" if person else None)
+    assert message.text == text
+
+
+def test_the_pages_answer_on_a_board_belongs_to_the_conversation_of_the_person_it_answers() -> None:
+    assert (
+        message_of(fixture("board_post_new_own_reply")).thread_key == message_of(fixture("board_post_new")).thread_key
+    )
+
+
+def test_a_mention_means_nothing_where_vk_itself_tells_whom_one_answers() -> None:
+    event = fixture("wall_reply_new_own_root")
+    event["object"]["text"] = "[id5:bp-200000001_91|Анна], здравствуйте"
+    assert (message_of(event).reply_to_external_id, message_of(event).thread_key) == (None, None)
+
+
+@pytest.mark.parametrize("post_type", ["suggest", "postpone"])
+def test_what_is_not_published_is_no_post(post_type: str) -> None:
+    event = fixture("wall_post_new")
+    event["object"]["post_type"] = post_type
+    (told,) = vk.parse(PAGE, body_of(event))
+    assert isinstance(told, Ignored)
+
+
 REQUIRED = [
+    ("message_deny", "user_id"),
+    ("message_allow", "user_id"),
+    ("wall_post_new", "id"),
+    ("photo_new", "id"),
     ("wall_reply_new", "id"),
     ("wall_reply_new", "from_id"),
     ("wall_reply_new", "date"),

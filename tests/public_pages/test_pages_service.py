@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import Conflict, Invalid, NotFound
+from app.platforms import PLATFORMS
 from app.platforms.base import Credentials
 from app.public_pages.models import PublicPage
 from app.public_pages.service import (
@@ -60,13 +61,22 @@ async def test_a_page_of_the_whole_region_has_no_territory(resources: Resources)
     ("changes", "words"),
     [
         ({"platform": "myspace"}, "платформа"),
-        ({"credentials": Credentials("5", "")}, "секрет"),
+        ({"credentials": Credentials("5", "", access_token="token")}, "секретный ключ"),
+        ({"platform": "viber", "credentials": Credentials("5", "secret")}, "ключ доступа"),
         ({"territory_code": "99999999"}, "99999999"),
     ],
 )
 async def test_senseless_pages_are_refused_in_words(resources: Resources, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(Invalid, match=words):
         await add(resources, **changes)
+
+
+async def test_a_platform_is_asked_for_what_proves_its_deliveries(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(resources, platform="viber", credentials=Credentials("5", access_token="token"))
+    monkeypatch.setattr(PLATFORMS["vk"], "proof", "")  # where nothing but the address is secret, nothing is asked
+    await add(resources, credentials=Credentials("6"))
 
 
 async def test_a_known_page_is_not_added_twice(resources: Resources) -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
+from sqlmodel import col
 
 from app.accounts.models import Role
 from app.platforms.base import Credentials
@@ -109,3 +111,21 @@ async def test_a_long_registry_is_read_page_by_page_even_with_equal_names(
     second = (await browser.get(following[1].replace("&amp;", "&"))).text
     assert (len(names(first)), len(names(second))) == (50, 5)
     assert (await browser.get("/pages?after=odd:x")).status_code == 200
+
+
+async def test_a_page_from_which_nothing_comes_alarms_at_the_top_and_on_the_rail(
+    browser: httpx.AsyncClient, resources: Resources
+) -> None:
+    for number in range(1, 8):
+        await register(resources, number, f"Школа {number}")
+    assert "без связи" not in (await browser.get("/pages")).text
+    async with resources.database.transaction() as session:
+        is_one = col(PublicPage.external_id) != "7"
+        await session.execute(update(PublicPage).where(is_one).values(connection_problem="Подписка снята площадкой."))
+    html = (await browser.get("/pages")).text
+    assert html.count('role="alert"') == 5
+    assert "6 без связи" in html
+    assert "И ещё 1 без связи" in html
+    assert html.count("нет связи") == 6
+    assert "Подписка снята площадкой." in html
+    assert re.search(r'href="/pages"[^>]*>.*?<span class="[^"]*">6<', html, re.DOTALL)

@@ -27,7 +27,7 @@ from tests.conftest import NOW
 SMALL_CITY = """
 [[page]]
 key = "roads"
-id = 219500002
+id = "219500002"
 name = "Дороги Омска (демо)"
 territory = "52701000"
 sphere = "transport"
@@ -37,7 +37,7 @@ posts = ["Ямочный ремонт идёт на двенадцати ули�
 
 [[page]]
 key = "city"
-id = 219500001
+id = "219500001"
 name = "Администрация Омска (демо)"
 territory = "52701000"
 sphere = "administration"

@@ -231,7 +231,7 @@ async def test_an_answer_by_hand_in_the_platform_ends_the_way(sandbox: Sandbox, 
     number = int(re.search(r"wall%3A(\d+)", address)[1])  # type: ignore[index]
     sandbox.stand_in.comment(ROADS, -ROADS, "Уже едем", post_id=post_id(sandbox), reply_to=number)
     await sandbox.drain()
-    assert travel_of((await travel(browser, address)).text)[-1] == "Ответили прямо во ВКонтакте"
+    assert travel_of((await travel(browser, address)).text)[-1] == "Ответили прямо в соцсети"
 
 
 async def test_a_delivery_that_failed_leads_to_the_failures(sandbox: Sandbox, browser: httpx.AsyncClient) -> None:
@@ -263,7 +263,7 @@ async def test_a_department_is_not_led_to_the_appeals_of_others(sandbox: Sandbox
 async def test_a_stand_in_that_is_away_is_no_crash(sandbox: Sandbox, browser: httpx.AsyncClient) -> None:
     sandbox.wires.stand_in = None
     html = (await browser.get("/sandbox")).text
-    assert "Ненастоящий ВКонтакте не отвечает" in html
+    assert "Ненастоящая соцсеть не отвечает" in html
     form = {"page": ROADS, "post": 1, "text": POTHOLE}
     assert (await browser.post("/sandbox/comments", data=form)).status_code == 503
 

@@ -296,7 +296,7 @@ async def test_a_judge_without_a_guess_leaves_the_appeal_to_the_desk(resources: 
         version, manifest = "silent", resources.judge.manifest
 
         def judge(self, texts: list[str]) -> list[Judgement]:
-            return [Judgement(0.9, (), (), ()) for _ in texts]
+            return [Judgement(0.9) for _ in texts]
 
     silent = replace(resources, judge=Silent())  # type: ignore[arg-type]
     async with resources.database.transaction() as session:

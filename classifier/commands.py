@@ -1,0 +1,147 @@
+"""What the commands do, apart from how they are typed: training with its report and card, measuring a ready model."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from classifier.accurate import encoder, vectors_of
+from classifier.artifact import FILE_NAME, Manifest, write_artifact
+from classifier.companion import FILE_NAME as COMPANION
+from classifier.companion import write_companion
+from classifier.dataset import Columns, Corpus, Source, Talk, is_held_out, read_corpus, read_talk
+from classifier.judge import Judge, Judgement
+from classifier.tables import DataIsWrong
+
+if TYPE_CHECKING:
+    from classifier.training import Model
+
+SEEN_TOO_MUCH: Final = 0.01
+"""A base that has seen so many of the messages would flatter every figure measured upon it."""
+
+
+def train(
+    data: Path,
+    columns: Columns,
+    talk: Path | None,
+    out: Path,
+    screen: Console,
+    *,
+    from_scratch: bool,
+    held_out: bool,
+    accurate: bool = False,
+) -> Manifest:
+    """Trains on a file and writes the model with its card.
+
+    Raises ``DataIsWrong``, ``ArtifactRejected``, and ``ExtraIsAbsent`` where the accurate tier is wanted without it.
+    """
+    from classifier.card import card
+    from classifier.survey import survey
+    from classifier.training import resigned
+
+    if accurate:
+        encoder()  # better to refuse now than after the training
+    corpus, chatter = read_corpus(data, columns), read_talk(talk) if talk else None
+    base = None if from_scratch else Judge.load()
+    found = survey(corpus, base)
+    for sentence in found.sentences():
+        screen.print(sentence, markup=False, soft_wrap=True)
+    if found.seen_by_base > SEEN_TOO_MUCH:
+        screen.print("Основа училась на этих же сообщениях: обучаем с нуля, иначе оценка завышена.", soft_wrap=True)
+        base = None
+    sources = [Source.of(data, len(corpus.texts)), *([Source.of(talk, len(chatter.texts))] if talk and chatter else [])]
+    figures = _held_out_figures(corpus, chatter, sources, base, screen) if held_out else None
+    model = _trained(corpus, chatter, sources, base, screen, "Обучение на всех строках")
+    if figures:
+        manifest = replace(model.manifest, metrics={**model.manifest.metrics, "held_out": figures})
+        model = resigned(replace(model, manifest=manifest))
+    if accurate:
+        model = _with_companion(model, corpus, out, screen)
+    write_artifact(out / FILE_NAME, model.manifest, model.arrays)
+    written = card(model.manifest, found)
+    (out / "card.md").write_text(written, encoding="utf-8")
+    screen.print(written, markup=False, soft_wrap=True)
+    return model.manifest
+
+
+def _with_companion(model: "Model", corpus: Corpus, out: Path, screen: Console) -> "Model":
+    """Writes the companion; the model it is bound to carries the figures of both."""
+    from classifier.accurate_training import train_companion
+    from classifier.training import resigned
+
+    screen.print("Точный уровень: векторы сообщений, затем шесть моделей над ними")
+    arrays, figures = train_companion(corpus, vectors_of(corpus.texts), model.unseen)
+    metrics = {**model.manifest.metrics, "accurate_out_of_fold": figures}
+    model = resigned(replace(model, manifest=replace(model.manifest, metrics=metrics)))
+    out.mkdir(parents=True, exist_ok=True)
+    write_companion(out / COMPANION, model.manifest, arrays)
+    return model
+
+
+def evaluate(judge: Judge, data: Path, columns: Columns, talk: Path | None, screen: Console) -> list[dict[str, Any]]:
+    """Figures of a ready model, an object a kind of labels. Raises ``DataIsWrong``."""
+    from classifier.evaluation import judge_figures
+
+    corpus = read_corpus(data, columns)
+    shared = [kind for kind in judge.kinds if kind in corpus.names]
+    if not shared:
+        raise DataIsWrong(f"Модель знает метки {', '.join(judge.kinds)}, в файле таких нет: назовите их --label.")
+    if judge.share_seen(corpus.texts) > SEEN_TOO_MUCH:
+        screen.print("[yellow]Модель обучена на этих сообщениях: цифры завышены.[/yellow]")
+    judge.chances([""])  # the first call only wakes memory up; no word is known beforehand
+    start = time.process_time()
+    judged = judge.chances(corpus.texts)
+    speed = len(corpus.texts) / max(time.process_time() - start, 1e-9)
+    figures = judge_figures(judge, corpus, read_talk(talk).texts if talk else [], judged)
+    return [_spoken(kind, values, speed) for kind, values in figures.items()]
+
+
+def _spoken(kind: str, values: dict[str, Any], speed: float) -> dict[str, Any]:
+    if kind == "appeal":
+        return {"label": kind, **values}
+    names = {"rows": "n", "coverage95": "coverage_at_95"}
+    plain = {names.get(name, name): value for name, value in values.items()}
+    return {"label": kind, **plain, "texts_per_second": round(speed, 1)}
+
+
+def as_plain(judgement: Judgement) -> dict[str, Any]:
+    """A judgement as one line of JSON tells it."""
+    labels = {kind: [guess._asdict() for guess in guesses] for kind, guesses in judgement.labels.items()}
+    chances = {"appeal_probability": judgement.appeal_probability, "abuse_probability": judgement.abuse_probability}
+    return chances | labels
+
+
+def _held_out_figures(
+    corpus: Corpus, talk: Talk | None, sources: list[Source], base: Judge | None, screen: Console
+) -> dict[str, Any]:
+    """Trains on four fifths, through pruning and rounding as in the shipped file, and judges the last fifth."""
+    from classifier.evaluation import judge_figures
+
+    out = is_held_out(corpus.texts)
+    talk_out = is_held_out(talk.texts) if talk else None
+    seen_talk = talk.where(~talk_out) if talk and talk_out is not None else None
+    model = _trained(corpus.where(~out), seen_talk, sources, base, screen, "Обучение на четырёх пятых")
+    rest = talk.where(talk_out).texts if talk and talk_out is not None else []
+    return judge_figures(Judge(model.manifest, model.arrays), corpus.where(out), rest)
+
+
+def _trained(
+    corpus: Corpus, talk: Talk | None, sources: list[Source], base: Judge | None, screen: Console, title: str
+) -> "Model":
+    from classifier.training import STEPS
+    from classifier.training import train as train_model
+
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=screen) as progress:
+        task = progress.add_task(title, total=STEPS, completed=-1)
+
+        def step(name: str) -> None:
+            progress.update(task, advance=1, description=f"{title}: {name}")
+
+        model = train_model(corpus, talk, sources, created, step, base)
+        progress.update(task, completed=STEPS, description=title)
+    return model
