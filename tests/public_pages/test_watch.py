@@ -29,6 +29,7 @@ class Exchange(VK):
     def __init__(self) -> None:
         self.subscribed: set[str] = set()
         self.refusal: SendFailed | None = None
+        self.silence: SendFailed | None = None
         self.confirmations: list[str] = []
         self.resources: Resources | None = None
 
@@ -48,6 +49,8 @@ class Exchange(VK):
     async def connection_problem(
         self, client: Any, api_url: str, credentials: Credentials, webhook_url: str
     ) -> str | None:
+        if self.silence is not None:
+            raise self.silence
         return None if webhook_url in self.subscribed else DROPPED
 
 
@@ -113,6 +116,39 @@ async def test_what_cannot_be_mended_is_shown_and_asked_again_less_and_less_ofte
         pauses.append(seen.next_check_at - clock[0])
     assert pauses == sorted(pauses)
     assert pauses[0] < pauses[2]
+
+
+@pytest.mark.parametrize(("asked_to_wait", "minutes"), [(0, [5, 10, 20, 40, 60, 60]), (7200, [120] * 6)])
+async def test_a_check_that_fails_says_nothing_of_the_connection_and_backs_off(
+    resources: Resources, page: PublicPage, exchange: Exchange, clock: list[datetime], asked_to_wait: float,
+    minutes: list[int],
+) -> None:  # fmt: skip
+    await connect_page(resources, page.id or 0)
+    exchange.silence = SendFailed(FailureKind.RETRY, "Не отвечает.", retry_after_seconds=asked_to_wait)
+    pauses = []
+    for _ in minutes:
+        clock[0] += timedelta(hours=3)
+        assert await watch_connections(resources, clock[0]) == 1
+        seen = await only(resources, PublicPage)
+        assert (seen.connection_problem, seen.check_failure) == (None, "Не отвечает.")
+        assert seen.next_check_at is not None
+        pauses.append((seen.next_check_at - clock[0]) / timedelta(minutes=1))
+    assert pauses == minutes
+    exchange.silence = None
+    clock[0] += timedelta(hours=3)
+    await watch_connections(resources, clock[0])
+    seen = await only(resources, PublicPage)
+    assert (seen.failed_checks, seen.check_failure) == (0, None)
+
+
+async def test_a_refused_key_is_shown_as_a_problem(
+    resources: Resources, page: PublicPage, exchange: Exchange, clock: list[datetime]
+) -> None:
+    await connect_page(resources, page.id or 0)
+    exchange.silence = SendFailed(FailureKind.PAGE_STOPPED, "Ключ отозван.")
+    clock[0] += timedelta(hours=1)
+    await watch_connections(resources, clock[0])
+    assert (await only(resources, PublicPage)).connection_problem == "Ключ отозван."
 
 
 @pytest.mark.parametrize("values", [{"is_active": False, "connected_at": NOW}, {}])
