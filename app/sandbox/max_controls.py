@@ -1,14 +1,13 @@
 """The part of the stand-in that MAX does not have, over HTTP under /stand-in/: citizens, views, faults, counts."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.sandbox.max_world import MaxError, Message, bad_request
+from app.sandbox.controls import NewUser, WebhookFaults, answering, order, view
+from app.sandbox.max_world import Message, bad_request
 from app.sandbox.misbehaviour import Misbehaviour
 
 if TYPE_CHECKING:
@@ -25,14 +24,6 @@ class NewPage(msgspec.Struct, forbid_unknown_fields=True):
     callback_url: str = ""
     secret: str = ""
     comments_as: tuple[Literal["comment", "message"], ...] = ("comment",)
-
-
-class NewUser(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/users."""
-
-    user_id: str
-    first_name: str
-    last_name: str = ""
 
 
 class NewPost(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,13 +63,6 @@ class Rights(msgspec.Struct, forbid_unknown_fields=True):
     permissions: list[str] | None = None
 
 
-class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/webhook-faults: how many of the next updates come twice, and how many out of order."""
-
-    doubled: int = 0
-    mixed_up: int = 0
-
-
 def control_routes(stand_in: "MaxStandIn") -> list[Route]:
     """The routes over one stand-in."""
 
@@ -108,18 +92,18 @@ def control_routes(stand_in: "MaxStandIn") -> list[Route]:
         return msgspec.structs.asdict(deed)
 
     return [
-        _order("/stand-in/pages", NewPage, page),
-        _order("/stand-in/users", NewUser, user),
-        _order("/stand-in/posts", NewPost, lambda deed: {"post": stand_in.add_post(deed.page, deed.text).mid}),
-        _order("/stand-in/comments", CommentDeed, lambda deed: _named("comment", _comment(stand_in, deed))),
-        _order("/stand-in/messages", MessageDeed, lambda deed: _named("message", _message(stand_in, deed))),
-        _order("/stand-in/rights", Rights, rights),
-        _order("/stand-in/misbehave", Misbehaviour, misbehave),
-        _order("/stand-in/webhook-faults", WebhookFaults, webhook_faults),
-        Route("/stand-in/misbehave", _answering(behave), methods=["DELETE"]),
-        _view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
-        _view("/stand-in/feed", lambda request: stand_in.feed(_text(request, "page"))),
-        _view("/stand-in/dialog", lambda request: stand_in.dialog(_text(request, "page"), _text(request, "user_id"))),
+        order("/stand-in/pages", NewPage, page),
+        order("/stand-in/users", NewUser, user),
+        order("/stand-in/posts", NewPost, lambda deed: {"post": stand_in.add_post(deed.page, deed.text).mid}),
+        order("/stand-in/comments", CommentDeed, lambda deed: _named("comment", _comment(stand_in, deed))),
+        order("/stand-in/messages", MessageDeed, lambda deed: _named("message", _message(stand_in, deed))),
+        order("/stand-in/rights", Rights, rights),
+        order("/stand-in/misbehave", Misbehaviour, misbehave),
+        order("/stand-in/webhook-faults", WebhookFaults, webhook_faults),
+        Route("/stand-in/misbehave", answering(behave), methods=["DELETE"]),
+        view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
+        view("/stand-in/feed", lambda request: stand_in.feed(_text(request, "page"))),
+        view("/stand-in/dialog", lambda request: stand_in.dialog(_text(request, "page"), _text(request, "user_id"))),
     ]
 
 
@@ -146,35 +130,6 @@ def _named(what: str, message: Message | None) -> dict[str, str]:
     """The id and the key that our parser will give it: for MAX they are the same."""
     mid = message.mid if message else ""
     return {what: mid, "key": mid}
-
-
-Deed = TypeVar("Deed", bound=msgspec.Struct)
-
-
-def _order(path: str, shape: type[Deed], carry_out: Callable[[Deed], Any]) -> Route:
-    """A POST whose JSON body has this shape."""
-
-    async def endpoint(request: Request) -> Any:
-        return carry_out(msgspec.json.decode(await request.body(), type=shape))
-
-    return Route(path, _answering(endpoint), methods=["POST"])
-
-
-def _view(path: str, show: Callable[[Request], Any]) -> Route:
-    return Route(path, _answering(show), methods=["GET"])
-
-
-def _answering(work: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            result = work(request)
-            return JSONResponse(await result if isinstance(result, Awaitable) else result)
-        except MaxError as error:
-            return JSONResponse({"error_code": error.code, "error_msg": error.message}, status_code=400)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-            return JSONResponse({"error_msg": str(error)}, status_code=422)
-
-    return endpoint
 
 
 def _text(request: Request, name: str) -> str:

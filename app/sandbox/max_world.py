@@ -8,14 +8,18 @@ from typing import Any
 
 import msgspec
 
+from app.sandbox.controls import PlayedError
+
 FIRST_BOT = 600_000_001
 FIRST_DIALOG = 182_182_182
 FIRST_SEQUENCE = 116_327_994_376_978_687
 ALL_RIGHTS = ("read_all_messages", "write", "edit", "delete")
 
 
-class MaxError(Exception):
+class MaxError(PlayedError):
     """An error answer of the Bot API."""
+
+    code: str
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)

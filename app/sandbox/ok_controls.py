@@ -1,14 +1,13 @@
 """The part of the stand-in that Odnoklassniki do not have, over HTTP under /stand-in/: citizens, views, faults."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.platforms.ok_events import comment_key, message_key
+from app.sandbox.controls import NewUser, WebhookFaults, answering, order, view
 from app.sandbox.misbehaviour import Misbehaviour
 from app.sandbox.ok_world import OkError
 
@@ -26,14 +25,6 @@ class NewPage(msgspec.Struct, forbid_unknown_fields=True):
     app_key: str = ""
     app_secret: str = ""
     callback_url: str = ""
-
-
-class NewUser(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/users."""
-
-    user_id: str
-    first_name: str
-    last_name: str = ""
 
 
 class NewPost(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,13 +66,6 @@ class Page(msgspec.Struct, forbid_unknown_fields=True):
     page: str
 
 
-class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/webhook-faults: so many of the next webhooks come twice, or after the one that follows."""
-
-    doubled: int = 0
-    mixed_up: int = 0
-
-
 def control_routes(stand_in: "OkStandIn") -> list[Route]:
     """The routes over one stand-in."""
 
@@ -117,18 +101,18 @@ def control_routes(stand_in: "OkStandIn") -> list[Route]:
         return msgspec.structs.asdict(deed)
 
     return [
-        _order("/stand-in/pages", NewPage, page),
-        _order("/stand-in/users", NewUser, user),
-        _order("/stand-in/posts", NewPost, post),
-        _order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
-        _order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
-        _order("/stand-in/webhook-stop", Page, stop),
-        _order("/stand-in/misbehave", Misbehaviour, misbehave),
-        _order("/stand-in/webhook-faults", WebhookFaults, fail_webhooks),
-        Route("/stand-in/misbehave", _answering(behave), methods=["DELETE"]),
-        _view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
-        _view("/stand-in/feed", lambda request: stand_in.feed(_named(request, "page"))),
-        _view("/stand-in/dialog", lambda request: stand_in.dialog(_named(request, "page"), _named(request, "user_id"))),
+        order("/stand-in/pages", NewPage, page),
+        order("/stand-in/users", NewUser, user),
+        order("/stand-in/posts", NewPost, post),
+        order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
+        order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
+        order("/stand-in/webhook-stop", Page, stop),
+        order("/stand-in/misbehave", Misbehaviour, misbehave),
+        order("/stand-in/webhook-faults", WebhookFaults, fail_webhooks),
+        Route("/stand-in/misbehave", answering(behave), methods=["DELETE"]),
+        view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
+        view("/stand-in/feed", lambda request: stand_in.feed(_named(request, "page"))),
+        view("/stand-in/dialog", lambda request: stand_in.dialog(_named(request, "page"), _named(request, "user_id"))),
     ]
 
 
@@ -152,35 +136,6 @@ def _message(stand_in: "OkStandIn", deed: MessageDeed) -> Any:
         return {"message": "", "key": ""}
     message = stand_in.message(deed.page, deed.user_id, deed.text, reply_to=deed.reply_to, attachments=deed.attachments)
     return {"message": message.mid, "key": message_key(message.mid)}
-
-
-Deed = TypeVar("Deed", bound=msgspec.Struct)
-
-
-def _order(path: str, shape: type[Deed], carry_out: Callable[[Deed], Any]) -> Route:
-    """A POST whose JSON body has this shape."""
-
-    async def endpoint(request: Request) -> Any:
-        return carry_out(msgspec.json.decode(await request.body(), type=shape))
-
-    return Route(path, _answering(endpoint), methods=["POST"])
-
-
-def _view(path: str, show: Callable[[Request], Any]) -> Route:
-    return Route(path, _answering(show), methods=["GET"])
-
-
-def _answering(work: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            result = work(request)
-            return JSONResponse(await result if isinstance(result, Awaitable) else result)
-        except OkError as error:
-            return JSONResponse({"error_code": error.code, "error_msg": error.message}, status_code=400)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-            return JSONResponse({"error_msg": str(error)}, status_code=422)
-
-    return endpoint
 
 
 def _named(request: Request, name: str) -> str:

@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 
+from app.sandbox.controls import PlayedError
+
 UNSUBSCRIBED_AFTER_SECONDS = 8 * 3600  # documented: after eight hours without a positive answer
 
 
-class OkError(Exception):
+class OkError(PlayedError):
     """An error object of the Odnoklassniki API."""
 
     def __init__(self, code: int, message: str) -> None:

@@ -1,17 +1,16 @@
 """The part of the stand-in that Telegram does not have, over HTTP under /stand-in/: citizens, views, faults, counts."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.platforms import telegram_comments, telegram_events
 from app.platforms.telegram_messages import external_id
+from app.sandbox.controls import NewUser, WebhookFaults, answering, order, view
 from app.sandbox.misbehaviour import Misbehaviour
-from app.sandbox.telegram_world import Message, TelegramError, bad_request
+from app.sandbox.telegram_world import Message, bad_request
 
 if TYPE_CHECKING:
     from app.sandbox.telegram_stand_in import TelegramStandIn
@@ -27,14 +26,6 @@ class NewPage(msgspec.Struct, forbid_unknown_fields=True):
     username: str = ""
     callback_url: str = ""
     secret: str = ""
-
-
-class NewUser(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/users."""
-
-    user_id: str
-    first_name: str
-    last_name: str = ""
 
 
 class NewPost(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,13 +59,6 @@ class MessageDeed(msgspec.Struct, forbid_unknown_fields=True):
     extra: dict[str, Any] = {}
 
 
-class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/webhook-faults: how many of the next updates come twice, and how many out of order."""
-
-    doubled: int = 0
-    mixed_up: int = 0
-
-
 def control_routes(stand_in: "TelegramStandIn") -> list[Route]:
     """The routes over one stand-in."""
 
@@ -100,17 +84,17 @@ def control_routes(stand_in: "TelegramStandIn") -> list[Route]:
         return msgspec.structs.asdict(deed)
 
     return [
-        _order("/stand-in/pages", NewPage, page),
-        _order("/stand-in/users", NewUser, user),
-        _order("/stand-in/posts", NewPost, lambda deed: {"post": str(stand_in.add_post(deed.page, deed.text).id)}),
-        _order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
-        _order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
-        _order("/stand-in/misbehave", Misbehaviour, misbehave),
-        _order("/stand-in/webhook-faults", WebhookFaults, webhook_faults),
-        Route("/stand-in/misbehave", _answering(behave), methods=["DELETE"]),
-        _view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
-        _view("/stand-in/feed", lambda request: stand_in.feed(_named(request, "page"))),
-        _view("/stand-in/dialog", lambda request: stand_in.dialog(_named(request, "page"), _named(request, "user_id"))),
+        order("/stand-in/pages", NewPage, page),
+        order("/stand-in/users", NewUser, user),
+        order("/stand-in/posts", NewPost, lambda deed: {"post": str(stand_in.add_post(deed.page, deed.text).id)}),
+        order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
+        order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
+        order("/stand-in/misbehave", Misbehaviour, misbehave),
+        order("/stand-in/webhook-faults", WebhookFaults, webhook_faults),
+        Route("/stand-in/misbehave", answering(behave), methods=["DELETE"]),
+        view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
+        view("/stand-in/feed", lambda request: stand_in.feed(_named(request, "page"))),
+        view("/stand-in/dialog", lambda request: stand_in.dialog(_named(request, "page"), _named(request, "user_id"))),
     ]
 
 
@@ -143,35 +127,6 @@ def _key(place: str, message: Message) -> str:
     """The key that our parser will give it."""
     album = message.extra.get("media_group_id")
     return f"{place}:{message.chat_id}:{f'album:{album}' if album else message.id}"
-
-
-Deed = TypeVar("Deed", bound=msgspec.Struct)
-
-
-def _order(path: str, shape: type[Deed], carry_out: Callable[[Deed], Any]) -> Route:
-    """A POST whose JSON body has this shape."""
-
-    async def endpoint(request: Request) -> Any:
-        return carry_out(msgspec.json.decode(await request.body(), type=shape))
-
-    return Route(path, _answering(endpoint), methods=["POST"])
-
-
-def _view(path: str, show: Callable[[Request], Any]) -> Route:
-    return Route(path, _answering(show), methods=["GET"])
-
-
-def _answering(work: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            result = work(request)
-            return JSONResponse(await result if isinstance(result, Awaitable) else result)
-        except TelegramError as error:
-            return JSONResponse({"error_code": error.code, "error_msg": error.description}, status_code=400)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-            return JSONResponse({"error_msg": str(error)}, status_code=422)
-
-    return endpoint
 
 
 def _named(request: Request, name: str) -> str:

@@ -8,11 +8,15 @@ from typing import Any
 
 import msgspec
 
+from app.sandbox.controls import PlayedError
+
 PRIVATE_MESSAGES = 0  # chats of two share one sequence of numbers
 
 
-class TelegramError(Exception):
+class TelegramError(PlayedError):
     """An error answer of the Bot API."""
+
+    code: int
 
     def __init__(self, code: int, description: str, **parameters: Any) -> None:
         super().__init__(description)

@@ -131,7 +131,7 @@ class ViberApiServer:
         return self._error(ViberError(fault.error_code, fault.error_msg)) if fault.error_code else None
 
     def _error(self, error: ViberError) -> Response:
-        told = {"status": error.status, "status_message": error.message, "chat_hostname": CHAT_HOSTNAME}
+        told = {"status": error.code, "status_message": error.message, "chat_hostname": CHAT_HOSTNAME}
         return JSONResponse({**told, "message_token": self._world.new_token()})
 
 

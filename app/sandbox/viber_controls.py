@@ -1,14 +1,13 @@
 """The part of the stand-in that Viber does not have, over HTTP under /stand-in/: citizens, views, faults, counts."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.platforms.viber_events import message_key
+from app.sandbox.controls import NewUser, WebhookFaults, answering, order, view
 from app.sandbox.misbehaviour import Misbehaviour
 from app.sandbox.viber_world import ViberError
 
@@ -23,14 +22,6 @@ class NewPage(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     access_token: str
     callback_url: str = ""
-
-
-class NewUser(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/users."""
-
-    user_id: str
-    first_name: str
-    last_name: str = ""
 
 
 class MessageDeed(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,13 +42,6 @@ class Page(msgspec.Struct, forbid_unknown_fields=True):
     """POST /stand-in/webhook-stop: the bot's webhook is forgotten."""
 
     page: str
-
-
-class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /stand-in/webhook-faults: so many of the next callbacks come twice, or after the one that follows."""
-
-    doubled: int = 0
-    mixed_up: int = 0
 
 
 def control_routes(stand_in: "ViberStandIn") -> list[Route]:
@@ -88,18 +72,18 @@ def control_routes(stand_in: "ViberStandIn") -> list[Route]:
         return msgspec.structs.asdict(deed)
 
     return [
-        _order("/stand-in/pages", NewPage, page),
-        _order("/stand-in/users", NewUser, user),
-        _order("/stand-in/webhook-stop", Page, stop),
-        _order("/stand-in/misbehave", Misbehaviour, misbehave),
-        _order("/stand-in/webhook-faults", WebhookFaults, fail_webhooks),
-        _order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
-        Route("/stand-in/misbehave", _answering(behave), methods=["DELETE"]),
-        Route("/stand-in/posts", _answering(_no_posts), methods=["POST"]),
-        Route("/stand-in/comments", _answering(_no_posts), methods=["POST"]),
-        _view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
-        _view("/stand-in/feed", lambda request: stand_in.feed(_text(request, "page"))),
-        _view("/stand-in/dialog", lambda request: stand_in.dialog(_text(request, "page"), _text(request, "user_id"))),
+        order("/stand-in/pages", NewPage, page),
+        order("/stand-in/users", NewUser, user),
+        order("/stand-in/webhook-stop", Page, stop),
+        order("/stand-in/misbehave", Misbehaviour, misbehave),
+        order("/stand-in/webhook-faults", WebhookFaults, fail_webhooks),
+        order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
+        Route("/stand-in/misbehave", answering(behave), methods=["DELETE"]),
+        Route("/stand-in/posts", answering(_no_posts), methods=["POST"]),
+        Route("/stand-in/comments", answering(_no_posts), methods=["POST"]),
+        view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
+        view("/stand-in/feed", lambda request: stand_in.feed(_text(request, "page"))),
+        view("/stand-in/dialog", lambda request: stand_in.dialog(_text(request, "page"), _text(request, "user_id"))),
     ]
 
 
@@ -116,35 +100,6 @@ def _message(stand_in: "ViberStandIn", deed: MessageDeed) -> Any:
 
 def _no_posts(request: Request) -> Any:
     raise ViberError(3, "A bot of Viber has neither posts nor comments")
-
-
-Deed = TypeVar("Deed", bound=msgspec.Struct)
-
-
-def _order(path: str, shape: type[Deed], carry_out: Callable[[Deed], Any]) -> Route:
-    """A POST whose JSON body has this shape."""
-
-    async def endpoint(request: Request) -> Any:
-        return carry_out(msgspec.json.decode(await request.body(), type=shape))
-
-    return Route(path, _answering(endpoint), methods=["POST"])
-
-
-def _view(path: str, show: Callable[[Request], Any]) -> Route:
-    return Route(path, _answering(show), methods=["GET"])
-
-
-def _answering(work: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            result = work(request)
-            return JSONResponse(await result if isinstance(result, Awaitable) else result)
-        except ViberError as error:
-            return JSONResponse({"status": error.status, "error_msg": error.message}, status_code=400)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-            return JSONResponse({"error_msg": str(error)}, status_code=422)
-
-    return endpoint
 
 
 def _text(request: Request, name: str) -> str:

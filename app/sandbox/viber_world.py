@@ -4,15 +4,17 @@ from typing import Any
 
 import msgspec
 
+from app.sandbox.controls import PlayedError
+
 FIRST_TOKEN = 5_912_661_846_655_238_144  # tokens are beyond what a double holds exactly, as Viber's are
 
 
-class ViberError(Exception):
+class ViberError(PlayedError):
     """A status of the Viber API other than 0."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
-        self.status = status
+        self.code = status
         self.message = message
 
 

@@ -1,17 +1,15 @@
 """The part of the stand-in that VK does not have, over HTTP under /stand-in/: citizens, views, faults, counts."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.sandbox import vk_views
+from app.sandbox.controls import answering, order, view
 from app.sandbox.misbehaviour import Misbehaviour
 from app.sandbox.vk_payloads import comment_object, message_object
-from app.sandbox.vk_world import VkError
 
 if TYPE_CHECKING:
     from app.sandbox.vk_stand_in import VkStandIn
@@ -124,20 +122,20 @@ def control_routes(stand_in: "VkStandIn") -> list[Route]:
         return {"times": 0}
 
     return [
-        _order("/stand-in/communities", NewCommunity, community),
-        _order("/stand-in/users", NewUser, user),
-        _order("/stand-in/posts", NewPost, lambda deed: _post(stand_in, deed)),
-        _order("/stand-in/refusals", Refusal, refuse),
-        _order("/stand-in/misbehave", Misbehaviour, misbehave),
-        _order("/stand-in/webhook-stop", StoppedCommunity, lambda deed: _stop(stand_in, deed)),
-        _order("/stand-in/webhook-faults", WebhookFaults, lambda deed: _fail_webhooks(stand_in, deed)),
-        _order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
-        _order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
-        Route("/stand-in/misbehave", _answering(behave), methods=["DELETE"]),
-        _view("/stand-in", lambda _: vk_views.overview(stand_in.world)),
-        _view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
-        _view("/stand-in/feed", lambda request: stand_in.feed(_number(request, "group_id"))),
-        _view(
+        order("/stand-in/communities", NewCommunity, community),
+        order("/stand-in/users", NewUser, user),
+        order("/stand-in/posts", NewPost, lambda deed: _post(stand_in, deed)),
+        order("/stand-in/refusals", Refusal, refuse),
+        order("/stand-in/misbehave", Misbehaviour, misbehave),
+        order("/stand-in/webhook-stop", StoppedCommunity, lambda deed: _stop(stand_in, deed)),
+        order("/stand-in/webhook-faults", WebhookFaults, lambda deed: _fail_webhooks(stand_in, deed)),
+        order("/stand-in/comments", CommentDeed, lambda deed: _comment(stand_in, deed)),
+        order("/stand-in/messages", MessageDeed, lambda deed: _message(stand_in, deed)),
+        Route("/stand-in/misbehave", answering(behave), methods=["DELETE"]),
+        view("/stand-in", lambda _: vk_views.overview(stand_in.world)),
+        view("/stand-in/calls", lambda request: stand_in.calls(request.query_params.get("method", ""))),
+        view("/stand-in/feed", lambda request: stand_in.feed(_number(request, "group_id"))),
+        view(
             "/stand-in/dialog",
             lambda request: stand_in.dialog(_number(request, "group_id"), _number(request, "user_id")),
         ),
@@ -202,35 +200,6 @@ def _message(stand_in: "VkStandIn", deed: MessageDeed) -> Any:
         moderator_id=deed.moderator_id,
     )
     return message_object(message)
-
-
-Deed = TypeVar("Deed", bound=msgspec.Struct)
-
-
-def _order(path: str, shape: type[Deed], carry_out: Callable[[Deed], Any]) -> Route:
-    """A POST whose JSON body has this shape."""
-
-    async def endpoint(request: Request) -> Any:
-        return carry_out(msgspec.json.decode(await request.body(), type=shape))
-
-    return Route(path, _answering(endpoint), methods=["POST"])
-
-
-def _view(path: str, show: Callable[[Request], Any]) -> Route:
-    return Route(path, _answering(show), methods=["GET"])
-
-
-def _answering(work: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            result = work(request)
-            return JSONResponse(await result if isinstance(result, Awaitable) else result)
-        except VkError as error:
-            return JSONResponse({"error_code": error.code, "error_msg": error.message}, status_code=400)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-            return JSONResponse({"error_msg": str(error)}, status_code=422)
-
-    return endpoint
 
 
 def _number(request: Request, name: str) -> int:

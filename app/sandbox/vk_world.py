@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
+from app.sandbox.controls import PlayedError
+
 CHAT_PEER_BASE = 2_000_000_000
 
 
-class VkError(Exception):
+class VkError(PlayedError):
     """An error object of the VK API."""
 
     def __init__(self, code: int, message: str) -> None:
