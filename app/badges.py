@@ -12,6 +12,7 @@ from app.db import Database
 from app.intake.models import EventState, InboxEvent
 from app.intake.queries import STUCK
 from app.public_pages.models import PublicPage
+from app.public_pages.queries import IS_CUT_OFF
 from app.time import utc_now
 
 MOST_COUNTED = 99
@@ -27,9 +28,7 @@ def badges_of(database: Database) -> Badges:
         if actor.role in RIGHTS[Right.ROUTE]:
             failed = _capped(col(InboxEvent.state) == EventState.FAILED)
             counts["failed_events"] = failed + _capped(col(Answer.state).in_(STUCK))
-            counts["cut_off_pages"] = _capped(
-                col(PublicPage.is_active), col(PublicPage.connection_problem).is_not(None)
-            )
+            counts["cut_off_pages"] = _capped(col(PublicPage.is_active), IS_CUT_OFF)
         async with database.transaction() as session:
             row = (await session.execute(select(*(count.label(name) for name, count in counts.items())))).one()
         return dict(zip(counts, row, strict=True))

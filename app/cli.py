@@ -56,6 +56,7 @@ def serve(
     uvicorn.run(
         "app.main:create_app", factory=True, host=settings.host, port=settings.port, workers=workers,
         access_log=False, log_level="warning", timeout_graceful_shutdown=5, server_header=False,
+        proxy_headers=False,  # who asks is told by our own list of proxies
     )  # fmt: skip
 
 

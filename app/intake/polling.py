@@ -152,10 +152,8 @@ async def _store(
     if await _keep(resources, session, poll.page_id, polled.deliveries, now):
         enqueue(session, Job.DRAIN_INBOX)
     if poll.error is not None:
-        told = update(PublicPage).where(
-            col(PublicPage.id) == poll.page_id, col(PublicPage.connection_problem) == _problem(poll.error)
-        )
-        await session.execute(told.values(connection_problem=None))
+        told = update(PublicPage).where(col(PublicPage.id) == poll.page_id)
+        await session.execute(told.values(polling_problem=None))
     pause = 0.0 if polled.has_more else PLATFORMS[platform].poll_every_seconds or LONGEST_PAUSE_SECONDS
     poll.cursor, poll.polled_at, poll.next_at = polled.cursor, now, now + timedelta(seconds=pause)
     poll.error, poll.failures = None, 0
@@ -200,8 +198,4 @@ async def _fail(session: AsyncSession, poll: PagePoll, platform: str, failure: S
     if failure.kind is FailureKind.RETRY and poll.failures < FAILURES_SHOWN:
         return
     page = await session.get_one(PublicPage, poll.page_id, with_for_update=NO_KEY_UPDATE)
-    page.connection_problem = _problem(failure.reason)
-
-
-def _problem(reason: str) -> str:
-    return f"Опрос площадки не удаётся, новые комментарии не приходят. {reason}"
+    page.polling_problem = f"Опрос площадки не удаётся, новые комментарии не приходят. {failure.reason}"

@@ -54,7 +54,8 @@ class PublicPage(SQLModel, table=True):
     `key` is the unguessable part of its webhook address. `credentials` is a sealed JSON object with the secrets of
     `Credentials`; a page without them receives nothing. While `sending_stopped_reason` is set, answers wait for a
     person; until `sending_paused_until`, for the platform's flood control. `connection_problem` says why nothing comes
-    in, `discussion_id` is the group linked to a Telegram channel.
+    in by webhook, `polling_problem` why nothing is learned by asking; `discussion_id` is the group linked to a Telegram
+    channel.
 
     `department_id` is the owner. With `department_from_id` it was found at that body, on the way up from `body_id` or,
     where that leads to none, from `parent_body_id`; without, it was named on the page itself. `search_text` is computed
@@ -70,7 +71,8 @@ class PublicPage(SQLModel, table=True):
         Index("ix_public_page_search", "search_text", postgresql_using="gin",
               postgresql_ops={"search_text": "gin_trgm_ops"}),
         Index("ix_public_page_address", "platform", "address", postgresql_where=text("address IS NOT NULL")),
-        Index("ix_public_page_problem", "id", postgresql_where=text("connection_problem IS NOT NULL")),
+        Index("ix_public_page_problem", "id", 
+              postgresql_where=text("connection_problem IS NOT NULL OR polling_problem IS NOT NULL")),
         Index("ix_public_page_watch", "platform", "next_check_at",
               postgresql_where=text("is_active AND credentials IS NOT NULL")),
     )  # fmt: skip
@@ -99,6 +101,7 @@ class PublicPage(SQLModel, table=True):
     failed_checks: int = 0
     check_failure: str | None = None
     connection_problem: str | None = None
+    polling_problem: str | None = None
     sending_stopped_reason: str | None = None
     sending_paused_until: datetime | None = utc_field(default=None)
     last_event_at: datetime | None = utc_field(default=None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -15,6 +15,8 @@ from app.public_pages.models import PublicPage
 ROWS = 50
 SILENT_DAYS = 3
 MOST_ALERTS = 5
+IS_CUT_OFF = or_(col(PublicPage.connection_problem).is_not(None), col(PublicPage.polling_problem).is_not(None))
+_search_text = PublicPage.__table__.c.search_text  # type: ignore[attr-defined]
 LIKE_SPECIAL = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
 
@@ -68,11 +70,10 @@ class Summary:
 
 async def list_pages(session: AsyncSession, words: str, after: tuple[str, int] | None) -> list[PageRow]:
     """A page of the list by name, after the page with that name and number; one more than ROWS if more follow."""
-    order = (func.lower(col(PublicPage.name)), col(PublicPage.id))
-    query = _rows().where(_matches(words)).order_by(*order).limit(ROWS + 1)
+    query = _rows().where(_matches(words)).order_by(_search_text, col(PublicPage.id)).limit(ROWS + 1)
     if after is not None:
         name, number = after
-        query = query.where(or_(order[0] > name.lower(), and_(order[0] == name.lower(), order[1] > number)))
+        query = query.where(tuple_(_search_text, col(PublicPage.id)) > tuple_(func.lower(name), literal(number)))
     return [PageRow(*row) for row in await session.execute(query)]
 
 
@@ -81,8 +82,9 @@ def _rows() -> Select[*tuple[Any, ...]]:
         select(
             col(PublicPage.id), col(PublicPage.platform), col(PublicPage.external_id), col(PublicPage.key),
             col(PublicPage.name), col(Department.short_name), col(Territory.name), col(PublicPage.audience),
-            col(PublicPage.is_active), col(PublicPage.connection_problem), col(PublicPage.sending_stopped_reason),
-            col(PublicPage.last_event_at), col(PublicPage.created_at),
+            col(PublicPage.is_active),
+            func.coalesce(col(PublicPage.connection_problem), col(PublicPage.polling_problem)),
+            col(PublicPage.sending_stopped_reason), col(PublicPage.last_event_at), col(PublicPage.created_at),
         )
         .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
         .outerjoin(Territory, col(Territory.code) == col(PublicPage.territory_code))
@@ -91,27 +93,25 @@ def _rows() -> Select[*tuple[Any, ...]]:
 
 def _matches(words: str) -> ColumnElement[bool]:
     pattern = f"%{words.strip().translate(LIKE_SPECIAL)}%"
-    return or_(col(PublicPage.name).ilike(pattern), col(PublicPage.external_id) == words.strip())
+    return or_(_search_text.like(func.lower(pattern)), col(PublicPage.external_id) == words.strip())
 
 
 async def list_cut_off(session: AsyncSession) -> list[PageRow]:
     """Some of the active pages from which nothing comes, by number."""
-    is_cut_off = and_(col(PublicPage.is_active), col(PublicPage.connection_problem).is_not(None))
-    query = _rows().where(is_cut_off).order_by(col(PublicPage.id)).limit(MOST_ALERTS)
+    query = _rows().where(col(PublicPage.is_active), IS_CUT_OFF).order_by(col(PublicPage.id)).limit(MOST_ALERTS)
     return [PageRow(*row) for row in await session.execute(query)]
 
 
 async def summarise(session: AsyncSession, now: datetime) -> Summary:
     """The counts of all pages."""
     is_active = col(PublicPage.is_active)
-    is_cut_off = col(PublicPage.connection_problem).is_not(None)
-    is_stopped = and_(~is_cut_off, col(PublicPage.sending_stopped_reason).is_not(None))
+    is_stopped = and_(~IS_CUT_OFF, col(PublicPage.sending_stopped_reason).is_not(None))
     last_sign = func.coalesce(col(PublicPage.last_event_at), col(PublicPage.created_at))
-    is_silent = and_(is_active, ~is_cut_off, ~is_stopped, last_sign <= now - timedelta(days=SILENT_DAYS))
+    is_silent = and_(is_active, ~IS_CUT_OFF, ~is_stopped, last_sign <= now - timedelta(days=SILENT_DAYS))
     counts: list[Any] = [
         func.count(),
         func.count().filter(~is_active),
-        func.count().filter(is_active, is_cut_off),
+        func.count().filter(is_active, IS_CUT_OFF),
         func.count().filter(is_active, is_stopped),
         func.count().filter(is_silent),
     ]

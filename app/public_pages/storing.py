@@ -37,11 +37,13 @@ _FIND_BY_NUMBER = (
     " ON page.platform = wanted.platform AND page.external_id = wanted.external_id ORDER BY page.id"
 )
 _FIND_BY_NAME = (
-    f"SELECT wanted.place, {_STORED} FROM {_WANTED} JOIN public_page AS page"  # noqa: S608 (names of ours)
-    " ON page.platform = wanted.platform AND page.external_id = wanted.numberless_id"
-    f" UNION SELECT wanted.place, {_STORED} FROM {_WANTED} JOIN public_page AS page"
-    " ON page.platform = wanted.platform AND page.address = wanted.address"
+    f"SELECT found.place, {_STORED} FROM ("  # noqa: S608 (names of ours)
+    f"SELECT wanted.place, named.id FROM {_WANTED} JOIN public_page AS named"
+    " ON named.platform = wanted.platform AND named.external_id = wanted.numberless_id"
+    f" UNION SELECT wanted.place, named.id FROM {_WANTED} JOIN public_page AS named"
+    " ON named.platform = wanted.platform AND named.address = wanted.address"
     f" WHERE wanted.external_id LIKE '{NUMBERLESS}%'"
+    ") AS found JOIN public_page AS page ON page.id = found.id ORDER BY page.id"
 )
 _LOCK = " FOR NO KEY UPDATE OF page"
 _UPSERT = text(
@@ -164,7 +166,7 @@ class PageStore:
         stored = {row.place: row for row in found}
         unknown = [one for one in wanted if one["place"] not in stored and one["numberless_id"]]
         if unknown:
-            for row in await session.execute(text(_FIND_BY_NAME), {"wanted": json.dumps(unknown)}):
+            for row in await session.execute(text(_FIND_BY_NAME + lock), {"wanted": json.dumps(unknown)}):
                 stored[row.place] = row
         return stored
 

@@ -55,7 +55,7 @@ class Desk:
 
     async def problem(self) -> str | None:
         """What an operator sees of the page."""
-        return (await only(self.resources, PublicPage)).connection_problem
+        return (await only(self.resources, PublicPage)).polling_problem
 
 
 async def register(resources: Resources, external_id: str = GROUP, platform: str = "ok") -> PublicPage:
@@ -290,7 +290,8 @@ async def test_a_problem_of_another_kind_is_not_ours_to_call_off(desk: Desk) -> 
     async with desk.resources.database.transaction() as session:
         (await session.get_one(PublicPage, desk.page.id)).connection_problem = "Вебхук отписан"
     await desk.poll(timedelta(minutes=20))
-    assert await desk.problem() == "Вебхук отписан"
+    assert (await only(desk.resources, PublicPage)).connection_problem == "Вебхук отписан"
+    assert await desk.problem() is None
     assert (await desk.state()).error is None
 
 
@@ -306,8 +307,8 @@ async def test_keys_that_cannot_be_opened_stop_this_page_only(desk: Desk) -> Non
         (await session.get_one(PublicPage, desk.page.id)).credentials = b"sealed by another key"
     assert await desk.poll() == 2
     pages = {page.external_id: page for page in await rows(desk.resources, PublicPage)}
-    assert "не читаются" in (pages[GROUP].connection_problem or "")
-    assert pages["70000000000002"].connection_problem is None
+    assert "не читаются" in (pages[GROUP].polling_problem or "")
+    assert pages["70000000000002"].polling_problem is None
 
 
 async def test_a_fault_of_our_own_is_kept_and_tried_again_later(desk: Desk) -> None:
