@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Computed, DateTime, Index, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Computed, DateTime, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlmodel import Field, SQLModel
 
@@ -36,6 +36,9 @@ class Appeal(SQLModel, table=True):
     `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
     `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
+    `fingerprint` is shared by equal texts, some of `likeness` by nearly equal ones of about the same time (both empty
+    for a few words). `places` are those named in the text; `territory_code` is set where one of them, or a person,
+    makes the page's territory more exact, and `territory_from` says which.
     """
 
     __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}
@@ -53,6 +56,9 @@ class Appeal(SQLModel, table=True):
             "ix_appeal_open311", "page_id", "received_at", "id", postgresql_where=text("platform = 'open311'")
         ),  # city applications ask by time; others pay nothing for it
         Index("ix_appeal_search", "search", postgresql_using="gin"),
+        Index("ix_appeal_fingerprint", "fingerprint", "id", postgresql_where=text("fingerprint IS NOT NULL")),
+        Index("ix_appeal_likeness", "likeness", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_appeal_answered", "topic", "id", postgresql_where=text("state = 'answered'")),
         Index("ix_appeal_page", "page_id", "id"),
         Index("ix_appeal_topic", "topic", "id"),
         Index("ix_appeal_state", "state", "id"),
@@ -92,6 +98,14 @@ class Appeal(SQLModel, table=True):
     routing: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     department_id: int = Field(foreign_key="department.id")
     territory_code: str | None = Field(default=None, max_length=11)
+    territory_from: str | None = Field(default=None, max_length=10)
+    places: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
+    fingerprint: int | None = Field(default=None, sa_type=BigInteger)
+    likeness: list[int] = Field(
+        default_factory=list,
+        sa_type=ARRAY(Integer),
+        sa_column_kwargs={"server_default": "{}"},
+    )
     assignee_id: int | None = Field(default=None, foreign_key="app_user.id")
     transfer_count: int = 0
     next_due_at: datetime | None = utc_field(default=None)

@@ -24,6 +24,8 @@ from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
 from app.triage.panel import marked_text, topic_panel
+from app.triage.precedents import precedents
+from app.triage.similar import alike
 
 # Where a public comment can be answered by a private message to its author.
 PRIVATE_ANSWERS = {"vk"}
@@ -157,6 +159,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "author": author,
         "queue": queue,
         "title": views.title_of(appeal, is_sure=panel.is_sure),
+        "state_names": STATE_NAMES,
         "state_name": "Разговор" if appeal.is_open and appeal.is_talk else STATE_NAMES[State(appeal.state)],
         "panel": panel,
         "pieces": await marked_text(desk.resources, appeal),
@@ -165,6 +168,8 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "departments": await choices.active_departments(desk.session) if appeal.is_open else [],
         "close_reasons": appeals.CLOSE_REASONS,
         "others": [(other, STATE_NAMES[State(other.state)], name) for other, name in card.others],
+        "alike": await alike(desk.session, appeal, desk.actor),
+        "precedents": await precedents(desk.session, appeal, desk.actor) if appeal.is_open else [],
         "may_choose": desk.actor.role in RIGHTS[Right.ROUTE] and appeal.is_open,
         **_promise(card, desk.now),
         **_answering(card, appeal),
