@@ -34,7 +34,7 @@ from app.resources import Resources, open_resources
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
 from app.triage import pages as triage
-from app.triage import similar_pages
+from app.triage import place_pages, similar_pages
 from app.web import BodyLimit, SecurityHeaders, install_error_handlers, mount_static
 
 TITLE = "Маршрутизация обращений"
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.state.settings = settings
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router,
-        similar_pages.router, appeals_api.router,
+        place_pages.router, similar_pages.router, appeals_api.router,
         reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
         outgoing.router,
     ):  # fmt: skip

@@ -120,6 +120,10 @@ def _label_corrected(told: _Told) -> str:
     return f"{KIND_NAMES.get(told['label_kind'], 'Метка')} исправлена: {told.quoted('from')} → {told.quoted('to')}"
 
 
+def _place_chosen(told: _Told) -> str:
+    return f"Место: {told['from'] or 'территория страницы'} → {told['to'] or 'территория страницы'}"
+
+
 def _rerouted(told: _Told) -> str:
     return f"Передано: {told['from'] or '?'} → {told['to'] or '?'}{told.after(' ·', 'reason')}. Срок прежний"
 
@@ -182,6 +186,7 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "restored": _restored,
     "label_accepted": _label_accepted,
     "label_corrected": _label_corrected,
+    "place_chosen": _place_chosen,
     "rerouted": _rerouted,
     "taken": _taken,
     "noted": _noted,

@@ -13,7 +13,8 @@ from app.appeals.models import Appeal
 from app.departments.models import Department
 from app.resources import Resources
 from app.triage import service
-from app.triage.marks import Piece, marked
+from app.triage.marks import Piece, marked, with_places
+from app.triage.places import gazetteer_of
 
 MOST_FOUND = 8
 
@@ -101,8 +102,9 @@ async def find_topics(resources: Resources, session: AsyncSession, appeal: Appea
 
 
 async def marked_text(resources: Resources, appeal: Appeal) -> list[Piece]:
-    """The opening message with the words that drove its topic; plain when the model does not know the topic."""
+    """The opening message with its places and the words that drove its topic, if the model knows the topic."""
+    places = [(one.start, one.end) for one in gazetteer_of(resources.rule_set).find(appeal.text)]
     if appeal.topic not in resources.judge.manifest.labels["topic"]:
-        return [Piece(appeal.text)]
+        return with_places([Piece(appeal.text)], places)
     evidence = await asyncio.to_thread(resources.judge.explain, appeal.text, "topic", appeal.topic)
-    return marked(appeal.text, evidence)
+    return with_places(marked(appeal.text, evidence), places)

@@ -24,6 +24,7 @@ from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
 from app.triage.panel import marked_text, topic_panel
+from app.triage.places import gazetteer_of, place_panel
 from app.triage.precedents import precedents
 from app.triage.similar import alike
 
@@ -168,6 +169,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "departments": await choices.active_departments(desk.session) if appeal.is_open else [],
         "close_reasons": appeals.CLOSE_REASONS,
         "others": [(other, STATE_NAMES[State(other.state)], name) for other, name in card.others],
+        "place": place_panel(appeal, card.page.territory_code, gazetteer_of(desk.resources.rule_set)),
         "alike": await alike(desk.session, appeal, desk.actor),
         "precedents": await precedents(desk.session, appeal, desk.actor) if appeal.is_open else [],
         "may_choose": desk.actor.role in RIGHTS[Right.ROUTE] and appeal.is_open,
