@@ -15,7 +15,7 @@ from app import db, health
 from app.accounts import pages as accounts
 from app.accounts.access import StaffDep
 from app.appeals import api as appeals_api
-from app.appeals import file_pages
+from app.appeals import duplicate_pages, file_pages
 from app.appeals import pages as appeals
 from app.badges import badges_of
 from app.forms import pages as forms
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.state.settings = settings
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router,
-        place_pages.router, similar_pages.router, appeals_api.router,
+        duplicate_pages.router, place_pages.router, similar_pages.router, appeals_api.router,
         reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
         outgoing.router,
     ):  # fmt: skip

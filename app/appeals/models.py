@@ -38,7 +38,8 @@ class Appeal(SQLModel, table=True):
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
     `fingerprint` is shared by equal texts, some of `likeness` by nearly equal ones of about the same time (both empty
     for a few words). `places` are those named in the text; `territory_code` is set where one of them, or a person,
-    makes the page's territory more exact, and `territory_from` says which.
+    makes the page's territory more exact, and `territory_from` says which. A repeat of another appeal is closed, has
+    no clock of its own, and names it in `duplicate_of_id`.
     """
 
     __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}
@@ -59,6 +60,7 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_fingerprint", "fingerprint", "id", postgresql_where=text("fingerprint IS NOT NULL")),
         Index("ix_appeal_likeness", "likeness", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_appeal_answered", "topic", "id", postgresql_where=text("state = 'answered'")),
+        Index("ix_appeal_duplicates", "duplicate_of_id", "id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index("ix_appeal_page", "page_id", "id"),
         Index("ix_appeal_topic", "topic", "id"),
         Index("ix_appeal_state", "state", "id"),
@@ -113,6 +115,7 @@ class Appeal(SQLModel, table=True):
     first_answered_at: datetime | None = utc_field(default=None)
     closed_at: datetime | None = utc_field(default=None)
     close_reason: str | None = Field(default=None, max_length=40)
+    duplicate_of_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="appeal.id")
 
     @property
     def is_open(self) -> bool:

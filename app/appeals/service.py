@@ -95,20 +95,22 @@ async def answer(
     now: datetime,
     is_interim: bool = False,
     is_private: bool = False,
+    is_open: bool = True,
     expected_version: int | None = None,
 ) -> Answer:
     """Write an answer into the outbox. The clock stops when the platform confirms delivery, not now.
 
-    What is longer than the platform allows goes in parts; the first of them is returned.
+    What is longer than the platform allows goes in parts; the first of them is returned. Without `is_open` the author
+    of a closed appeal is answered too, which does not open it.
     """
-    appeal = await load(session, appeal_id, actor, expected_version=expected_version)
+    appeal = await load(session, appeal_id, actor, expected_version=expected_version, is_open=is_open)
     text = text.strip()
     platform = PLATFORMS[appeal.platform]
     if not text:
         raise Invalid("Пустой ответ")
     if len(text) > MOST_ANSWER_LENGTH:
         raise Invalid(f"Ответ длиннее {MOST_ANSWER_LENGTH} знаков: такой никто не прочтёт, сократите его")
-    await _refuse_second_answer(session, appeal_id)
+    await refuse_second_answer(session, appeal_id)
     if is_interim:
         await _refuse_endless_interim(session, appeal_id)
     parts = split_text(text, platform.text_limit, platform.text_length)
@@ -117,7 +119,7 @@ async def answer(
     )
     if appeal.state in (State.REVIEW, State.ROUTED):
         appeal.state = State.IN_WORK
-    if appeal.assignee_id is None:
+    if appeal.assignee_id is None and appeal.is_open:
         appeal.assignee_id = actor.user_id
     await _count(session, appeal)
     await drop_draft(session, appeal_id, actor)
@@ -137,7 +139,7 @@ async def _write(session: AsyncSession, parts: list[Answer]) -> Answer:
     return parts[0]
 
 
-async def _refuse_second_answer(session: AsyncSession, appeal_id: int, *, besides: Collection[int] = ()) -> None:
+async def refuse_second_answer(session: AsyncSession, appeal_id: int, *, besides: Collection[int] = ()) -> None:
     """A double click or two operators must not answer twice."""
     on_its_way = await session.scalar(
         select(col(Answer.id)).where(
@@ -239,7 +241,7 @@ async def retry_answer(session: AsyncSession, answer_id: int, actor: Actor, *, n
     if found.state not in (AnswerState.FAILED, AnswerState.HANDS_NEEDED, AnswerState.UNKNOWN):
         raise Conflict("Этот ответ не ждёт повтора")
     rest = [part.id or 0 for part in await _following(session, found)]
-    await _refuse_second_answer(session, found.appeal_id, besides=rest)
+    await refuse_second_answer(session, found.appeal_id, besides=rest)
     if PLATFORMS[appeal.platform].repeat is Repeat.SHOWN_TWICE:
         found.is_in_doubt = False  # the person has looked, and wants it sent
     found.state, found.next_attempt_at, found.attempts = AnswerState.PENDING, now, 0

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import formats
-from app.accounts.actor import RIGHTS, Actor, Right
+from app.accounts.actor import RIGHTS, Actor, Right, may_see
 from app.appeals import choices, queries, views
 from app.appeals import service as appeals
 from app.appeals.card import Card, read_card
-from app.appeals.disclosure import shown_to_all
+from app.appeals.disclosure import masked, shown_to_all
+from app.appeals.duplicates import answered_repeats, repeats_of
 from app.appeals.history import lines_of
 from app.appeals.models import AnswerState, Appeal, State
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
@@ -172,9 +173,23 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "place": place_panel(appeal, card.page.territory_code, gazetteer_of(desk.resources.rule_set)),
         "alike": await alike(desk.session, appeal, desk.actor),
         "precedents": await precedents(desk.session, appeal, desk.actor) if appeal.is_open else [],
+        **await _repeats(desk, card),
+        "may_merge": desk.actor.role in RIGHTS[Right.ROUTE],
         "may_choose": desk.actor.role in RIGHTS[Right.ROUTE] and appeal.is_open,
         **_promise(card, desk.now),
         **_answering(card, appeal),
+    }
+
+
+async def _repeats(desk: Desk, card: Card) -> dict[str, Any]:
+    """The repeats of the appeal, which of them are answered, and the answer that all of them could be given."""
+    appeal = card.appeal
+    repeats = [one for one in await repeats_of(desk.session, appeal.id or 0) if may_see(desk.actor, one)]
+    final = [one for one in card.answers if one.state == AnswerState.DELIVERED and not one.is_interim]
+    return {
+        "repeats": repeats,
+        "answered": await answered_repeats(desk.session, [one.id or 0 for one in repeats]) if repeats else set(),
+        "same_answer": masked(final[-1].text, appeal.author_name or "") if repeats and final else "",
     }
 
 

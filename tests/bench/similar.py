@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
@@ -30,6 +31,10 @@ OPERATOR = Actor(label="Замер", role=Role.OPERATOR)
 _CAMPAIGN_SQL = """
 UPDATE appeal SET text = :words, search_text = :words
 WHERE id IN (SELECT id FROM appeal WHERE id % 4 = 1 ORDER BY id DESC LIMIT :count)
+"""
+_DRAWN_SQL = """
+INSERT INTO drawn SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+  AS row (id bigint, fingerprint bigint, likeness int[])
 """
 _STORE_SQL = """
 UPDATE appeal SET fingerprint = drawn.fingerprint, likeness = drawn.likeness FROM drawn WHERE drawn.id = appeal.id
@@ -93,7 +98,7 @@ async def _draw(connection: AsyncConnection, start: int) -> None:
             keys = list(in_period(likeness.bands, period_of(received_at)))
             drawn.append({"id": number, "fingerprint": likeness.fingerprint, "likeness": keys})
     if drawn:
-        await connection.execute(text("INSERT INTO drawn VALUES (:id, :fingerprint, :likeness)"), drawn)
+        await connection.execute(text(_DRAWN_SQL), {"rows": msgspec.json.encode(drawn).decode()})
 
 
 async def _measured(resources: Resources, question: Question, which: str) -> dict[str, Any]:
