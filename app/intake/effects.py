@@ -51,9 +51,10 @@ async def take_effect(resources: Resources, session: AsyncSession, arrivals: Seq
 
 
 def _has_new_words(one: Touched) -> bool:
-    """A citizen's message that no appeal holds yet, and that still stands."""
+    """A citizen's message that no appeal holds yet, that still stands, and that is not of the time before us."""
     is_created = Change.CREATED in one.changes or Change.RESTORED in one.changes
-    return is_created and one.message.appeal_id is None and one.message.deleted_at is None
+    is_held = one.message.appeal_id is not None or one.incoming.is_past
+    return is_created and not is_held and one.message.deleted_at is None
 
 
 async def _gather_words(batch: Batch, fresh: Sequence[Touched]) -> None:
