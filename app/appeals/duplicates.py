@@ -121,10 +121,13 @@ async def repeats_of(session: AsyncSession, appeal_id: int) -> Sequence[Appeal]:
 
 async def answered_repeats(session: AsyncSession, appeal_ids: Sequence[int]) -> set[int]:
     """Which of these appeals have a final answer that was sent or is on its way."""
-    sent = (AnswerState.PENDING, AnswerState.SENDING, AnswerState.DELIVERED, AnswerState.UNKNOWN)
+    sent = (AnswerState.CHECK, AnswerState.PENDING, AnswerState.SENDING, AnswerState.DELIVERED, AnswerState.UNKNOWN)
     found = await session.scalars(
         select(col(Answer.appeal_id)).where(
-            col(Answer.appeal_id).in_(appeal_ids), col(Answer.state).in_(sent), col(Answer.is_interim).is_(False)
+            col(Answer.appeal_id).in_(appeal_ids),
+            col(Answer.state).in_(sent),
+            col(Answer.is_interim).is_(False),
+            col(Answer.is_question).is_(False),
         )
     )
     return set(found)

@@ -90,7 +90,10 @@ def newest_answered(appeal: Appeal, topics: Sequence[str], actor: Actor) -> Sele
 async def _answers_to(session: AsyncSession, appeal_ids: Sequence[int]) -> dict[int, list[Answer]]:
     """Of each appeal the parts of the last final answer that its author has got."""
     delivered = select(Answer).where(
-        _answer.appeal_id.in_(appeal_ids), _answer.state == AnswerState.DELIVERED, ~_answer.is_interim
+        _answer.appeal_id.in_(appeal_ids),
+        _answer.state == AnswerState.DELIVERED,
+        ~_answer.is_interim,
+        ~_answer.is_question,
     )
     parts: dict[int, list[Answer]] = {}
     for answer in await session.scalars(delivered.order_by(_answer.id)):

@@ -17,10 +17,11 @@ from app.appeals.card import Card, read_card
 from app.appeals.disclosure import masked, shown_to_all
 from app.appeals.duplicates import answered_repeats, repeats_of
 from app.appeals.history import lines_of
-from app.appeals.models import AnswerState, Appeal, State
+from app.appeals.models import AnswerState, Appeal, State, Wait
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
-from app.appeals.queue import ORDER_NAMES, STATE_NAMES, Cursor, Queue, Tab, tabs_for
-from app.appeals.thread import conversation
+from app.appeals.queue import ORDER_NAMES, STATE_NAMES, WAIT_NAMES, Cursor, Queue, Tab, tabs_for
+from app.appeals.thread import ON_ITS_WAY, conversation
+from app.handling.panel import work_panel
 from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
@@ -154,6 +155,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
     tell_time = partial(formats.day_text, zone=desk.zone, now=desk.now)
     appeal = card.appeal
     panel = await topic_panel(desk.resources, desk.session, appeal)
+    today = desk.now.astimezone(desk.zone).date()
     author = appeal.author_name or "Житель"
     return {
         "card": card,
@@ -162,7 +164,8 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "queue": queue,
         "title": views.title_of(appeal, is_sure=panel.is_sure),
         "state_names": STATE_NAMES,
-        "state_name": "Разговор" if appeal.is_open and appeal.is_talk else STATE_NAMES[State(appeal.state)],
+        "state_name": _state_name(appeal),
+        "work": await work_panel(desk.session, appeal, card.department, card.answers, desk.actor, today),
         "panel": panel,
         "pieces": await marked_text(desk.resources, appeal),
         "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time, card.files),
@@ -185,12 +188,20 @@ async def _repeats(desk: Desk, card: Card) -> dict[str, Any]:
     """The repeats of the appeal, which of them are answered, and the answer that all of them could be given."""
     appeal = card.appeal
     repeats = [one for one in await repeats_of(desk.session, appeal.id or 0) if may_see(desk.actor, one)]
-    final = [one for one in card.answers if one.state == AnswerState.DELIVERED and not one.is_interim]
+    final = [
+        one for one in card.answers if one.state == AnswerState.DELIVERED and not (one.is_interim or one.is_question)
+    ]
     return {
         "repeats": repeats,
         "answered": await answered_repeats(desk.session, [one.id or 0 for one in repeats]) if repeats else set(),
         "same_answer": masked(final[-1].text, appeal.author_name or "") if repeats and final else "",
     }
+
+
+def _state_name(appeal: Appeal) -> str:
+    if appeal.is_open and appeal.is_talk:
+        return "Разговор"
+    return WAIT_NAMES[Wait(appeal.waits_for)] if appeal.waits_for else STATE_NAMES[State(appeal.state)]
 
 
 def _promise(card: Card, now: datetime) -> dict[str, Any]:
@@ -214,5 +225,5 @@ def _answering(card: Card, appeal: Appeal) -> dict[str, Any]:
         "limit": platform.text_limit if platform else 0,
         "platform_name": platform.name if platform else appeal.platform,
         "warnings": shown_to_all(card.draft) if is_comment else [],
-        "is_sending": any(one.state in (AnswerState.PENDING, AnswerState.SENDING) for one in card.answers),
+        "is_sending": any(one.state in ON_ITS_WAY for one in card.answers),
     }
