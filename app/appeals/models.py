@@ -114,11 +114,7 @@ class Appeal(SQLModel, table=True):
     territory_from: str | None = Field(default=None, max_length=10)
     places: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
     fingerprint: int | None = Field(default=None, sa_type=BigInteger)
-    likeness: list[int] = Field(
-        default_factory=list,
-        sa_type=ARRAY(Integer),
-        sa_column_kwargs={"server_default": "{}"},
-    )
+    likeness: list[int] = Field(default_factory=list, sa_type=ARRAY(Integer), sa_column_kwargs={"server_default": "{}"})
     assignee_id: int | None = Field(default=None, foreign_key="app_user.id")
     transfer_count: int = 0
     return_count: int = 0
