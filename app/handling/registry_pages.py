@@ -62,7 +62,8 @@ async def show_department(
     today = utc_now().astimezone(ZoneInfo(request.app.state.resources.settings.time_zone)).date()
     roster = await registry_queries.roster_of(session, [person.id or 0 for person in people], today)
     names = {person.id: person.name for person in people}
-    return render(request, "handling/department.html", **screen, people=people, roster=roster, names=names, today=today)
+    screen |= {"people": people, "roster": roster, "names": names, "today": today}
+    return render(request, "handling/department.html", **screen)
 
 
 async def _form_screen(
