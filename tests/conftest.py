@@ -50,7 +50,8 @@ _DELETES = "".join(f'DELETE FROM "{name}";' for name in metadata.tables if name 
 EMPTY = f"""DO $$ DECLARE one record; BEGIN
   SET LOCAL session_replication_role = replica;
   {_DELETES}
-  FOR one IN SELECT format('%I.%I', schemaname, sequencename) AS name FROM pg_sequences WHERE last_value IS NOT NULL
+  FOR one IN SELECT format('%I.%I', schemaname, sequencename) AS name FROM pg_sequences
+    WHERE last_value IS NOT NULL AND sequencename <> 'department_id_seq'
   LOOP PERFORM setval(one.name::regclass, 1, false); END LOOP;
 END $$"""
 

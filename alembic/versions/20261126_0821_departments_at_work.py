@@ -12,8 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table('absence',
+    op.create_table('roster_entry',
     sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(length=10), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('first_day', sa.Date(), nullable=False),
     sa.Column('last_day', sa.Date(), nullable=False),
@@ -22,7 +23,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['user_id'], ['app_user.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
-    op.create_index(op.f('ix_absence_user_id'), 'absence', ['user_id'], unique=False)
+    op.create_index(op.f('ix_roster_entry_user_id'), 'roster_entry', ['user_id'], unique=False)
     op.create_table('appeal_part',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('appeal_id', sa.BigInteger(), nullable=False),
@@ -47,6 +48,9 @@ def upgrade() -> None:
     op.create_index('ix_appeal_silent', 'appeal', ['waits_until'], unique=False, postgresql_where=sa.text('waits_until IS NOT NULL'))
     op.create_index('ix_appeal_waiting', 'appeal', ['waits_for', 'queue_at', 'id'], unique=False, postgresql_where=sa.text('waits_for IS NOT NULL'))
     op.add_column('department', sa.Column('is_checked', sa.Boolean(), nullable=False, server_default=sa.false()))
+    for column in ('territories', 'spheres'):
+        op.add_column('department', sa.Column(column, postgresql.JSONB(), nullable=False, server_default='[]'))
+        op.alter_column('department', column, server_default=None)
     op.add_column('department', sa.Column('parent_id', sa.Integer(), nullable=True))
     op.create_foreign_key('department_parent_id_fkey', 'department', 'department', ['parent_id'], ['id'])
     for table, column in (('answer', 'is_question'), ('appeal', 'return_count'), ('department', 'is_checked')):
@@ -57,6 +61,8 @@ def downgrade() -> None:
     op.drop_constraint('department_parent_id_fkey', 'department', type_='foreignkey')
     op.drop_column('department', 'parent_id')
     op.drop_column('department', 'is_checked')
+    op.drop_column('department', 'territories')
+    op.drop_column('department', 'spheres')
     op.drop_index('ix_appeal_waiting', table_name='appeal', postgresql_where=sa.text('waits_for IS NOT NULL'))
     op.drop_index('ix_appeal_silent', table_name='appeal', postgresql_where=sa.text('waits_until IS NOT NULL'))
     op.drop_column('appeal', 'waits_until')
@@ -65,5 +71,5 @@ def downgrade() -> None:
     op.drop_column('answer', 'is_question')
     op.drop_index('ix_appeal_part_owed', table_name='appeal_part', postgresql_where=sa.text('given_at IS NULL'))
     op.drop_table('appeal_part')
-    op.drop_index(op.f('ix_absence_user_id'), table_name='absence')
-    op.drop_table('absence')
+    op.drop_index(op.f('ix_roster_entry_user_id'), table_name='roster_entry')
+    op.drop_table('roster_entry')

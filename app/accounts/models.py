@@ -34,10 +34,20 @@ class User(SQLModel, table=True):
     created_at: datetime = utc_field()
 
 
-class Absence(SQLModel, table=True):
-    """Days on which a person is away, both included, by the center's calendar; who stands in, if anybody."""
+class RosterKind(StrEnum):
+    """What a person's days in the roster mean."""
+
+    AWAY = "away"
+    DUTY = "duty"  # suggested first
+
+
+class RosterEntry(SQLModel, table=True):
+    """Days on which a person is away or on duty, both included, by the center's calendar; who stands in, if anybody."""
+
+    __tablename__ = "roster_entry"
 
     id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(max_length=10)
     user_id: int = Field(foreign_key="app_user.id", index=True)
     first_day: date
     last_day: date

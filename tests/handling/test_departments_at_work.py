@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.accounts.models import Absence, Role
+from app.accounts.models import Role, RosterEntry, RosterKind
 from app.appeals import queries
 from app.appeals import service as appeals
 from app.appeals.delivery import deliver_batch
@@ -276,7 +276,13 @@ async def test_the_least_loaded_executor_at_work_is_suggested_and_a_substitute_t
     await do(vk.resources, appeals.take, appeal.id, worker, now=NOW)
     async with vk.resources.database.transaction() as session:
         session.add(
-            Absence(user_id=away.user_id or 0, first_day=TODAY, last_day=date(2026, 12, 1), substitute_id=idle.user_id)
+            RosterEntry(
+                kind=RosterKind.AWAY,
+                user_id=away.user_id or 0,
+                first_day=TODAY,
+                last_day=date(2026, 12, 1),
+                substitute_id=idle.user_id,
+            )
         )
     async with vk.resources.database.transaction() as session:
         found = await executors.executors_of(session, appeal.department_id, TODAY)
