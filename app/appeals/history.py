@@ -129,16 +129,17 @@ def _place_chosen(told: _Told) -> str:
 
 
 def _merged(told: _Told) -> str:
-    return f"Повтор обращения № {told['parent']}: своего срока больше нет"
+    return f"Повтор обращения{told.after(' №', 'parent')}: своего срока больше нет"
 
 
 def _joined(told: _Told) -> str:
-    return f"Присоединён повтор № {told['duplicate']}"
+    return f"Присоединён повтор{told.after(' №', 'duplicate')}"
 
 
 def _separated(told: _Told) -> str:
-    other = told["parent"] or told["duplicate"]
-    return f"Больше не повтор: отсоединено от № {other}" if told["parent"] else f"Отсоединён повтор № {other}"
+    if told["parent"]:
+        return f"Больше не повтор: отсоединено от № {told['parent']}"
+    return f"Отсоединён повтор{told.after(' №', 'duplicate')}"
 
 
 def _rerouted(told: _Told) -> str:
