@@ -36,6 +36,8 @@ class Appeal(SQLModel, table=True):
     `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
     `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
+    `danger` names what may threaten a life ("пожар, ребёнок") until a person has said that it does not; `message_kind`
+    says what the citizen wants (classifier.message_kinds), empty for what was judged before kinds were.
     """
 
     __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}
@@ -47,6 +49,8 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_department_queue", "department_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_danger", "queue_at", "id", postgresql_where=text("is_open AND danger IS NOT NULL")),
+        Index("ix_appeal_message_kind", "message_kind", "id"),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
         Index("ix_appeal_nameless", "id", postgresql_where=text("author_name IS NULL")),
         Index(
@@ -88,6 +92,8 @@ class Appeal(SQLModel, table=True):
     confidence: float | None = None
     is_confirmed: bool = False
     severity: int = 2
+    danger: str | None = Field(default=None, max_length=100)
+    message_kind: str | None = Field(default=None, max_length=20)
     judgement: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     routing: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     department_id: int = Field(foreign_key="department.id")
