@@ -36,8 +36,8 @@ class Appeal(SQLModel, table=True):
     `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
     `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
-    `danger` names what may threaten a life ("пожар, ребёнок") until a person has said that it does not; `message_kind`
-    says what the citizen wants (classifier.message_kinds), empty for what was judged before kinds were.
+    `danger` names what may threaten a life ("пожар, ребёнок в опасности") until a person has said that it does not;
+    `message_kind` says what the citizen wants (classifier.message_kinds), empty for what was judged before it existed.
     """
 
     __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}

@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 
 from app.accounts.models import Role
 from app.appeals.models import State
+from classifier.message_kinds import MessageKind
 
 
 class Tab(StrEnum):
     """Counted views of the queue, in the order of the tabs."""
 
     OPEN = "open"
+    URGENT = "urgent"
     NEW = "new"
     REVIEW = "review"
     OVERDUE = "overdue"
@@ -27,6 +29,7 @@ class Tab(StrEnum):
 
 TAB_NAMES = {
     Tab.OPEN: "Открытые",
+    Tab.URGENT: "Срочные",
     Tab.NEW: "Новые",
     Tab.REVIEW: "Проверить",
     Tab.OVERDUE: "Просрочено",
@@ -43,6 +46,16 @@ STATE_NAMES = {
     State.INTERIM: "Ждёт окончательного ответа",
     State.ANSWERED: "Ответ дан",
     State.CLOSED: "Закрыто",
+}
+KIND_NAMES = {
+    MessageKind.COMPLAINT: "жалоба",
+    MessageKind.REQUEST: "просьба",
+    MessageKind.QUESTION: "вопрос",
+    MessageKind.PROPOSAL: "предложение",
+    MessageKind.THANKS: "спасибо",
+    MessageKind.TALK: "разговор",
+    MessageKind.ABUSE: "брань",
+    MessageKind.SPAM: "спам",
 }
 _NOT_FOR_DEPARTMENTS = (Tab.REVIEW, Tab.TALK)  # both wait for the center's own desk
 _BY_NUMBER_ONLY = (Tab.TALK, Tab.DONE)  # nobody owes these an answer, so they have no order by due time
@@ -78,6 +91,7 @@ class Queue:
     topic: str | None = None
     state: State | None = None
     territory: str | None = None
+    kind: MessageKind | None = None
     q: str | None = None
 
     @classmethod
@@ -105,7 +119,7 @@ class Queue:
 
     def conditions(self) -> dict[str, Any]:
         """The removable conditions that are set, by name."""
-        names = ("platform", "page", "department", "topic", "state", "territory")
+        names = ("platform", "page", "department", "topic", "state", "territory", "kind")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def url(self, **changes: Any) -> str:
@@ -150,6 +164,7 @@ _READERS: dict[str, Any] = {
     "topic": _text,
     "state": _member(State),
     "territory": _text,
+    "kind": _member(MessageKind),
     "q": _text,
 }
 

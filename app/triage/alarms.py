@@ -52,7 +52,7 @@ def take_notice(appeal: Appeal, alarm: Alarm, text: str, now: datetime, *, is_ne
             "dismissed": None,
         }
     }  # fmt: skip
-    appeal.danger = ", ".join(themes)
+    appeal.danger = themes_text(themes)
     weigh(appeal)
     return True
 

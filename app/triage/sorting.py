@@ -54,7 +54,7 @@ async def _say(
     judged = _danger(appeal)
     alarm = alarms.alarm_in(appeal) or {}
     appeal.judgement = appeal.judgement | {"alarm": alarm | {"dismissed": dismissed}}
-    appeal.danger = None if dismissed else judged
+    appeal.danger = None if dismissed else alarms.themes_text(_themes(appeal))
     alarms.weigh(appeal)
     session.add(
         LabelChoice(

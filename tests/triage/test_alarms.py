@@ -70,7 +70,7 @@ def test_the_model_alone_raises_the_alarm_once() -> None:
     appeal = blank()
     assert take_notice(appeal, Alarm((), 0.7), "текст", NOW)
     assert not take_notice(appeal, Alarm((), 0.8), "текст", LATER)
-    assert (appeal.danger, themes_text(["жизнь"])) == ("жизнь", "опасность для жизни")
+    assert (appeal.danger, themes_text(["жизнь"])) == ("опасность для жизни",) * 2
 
 
 def test_what_a_person_has_dismissed_holds_until_new_words_of_danger_appear() -> None:
