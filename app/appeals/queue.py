@@ -47,7 +47,7 @@ STATE_NAMES = {
     State.ANSWERED: "Ответ дан",
     State.CLOSED: "Закрыто",
 }
-KIND_NAMES = {
+KIND_NAMES: dict[str, str] = {
     MessageKind.COMPLAINT: "жалоба",
     MessageKind.REQUEST: "просьба",
     MessageKind.QUESTION: "вопрос",

@@ -13,7 +13,7 @@ from app.appeals.models import Appeal, Message
 from app.departments.models import Department
 from app.resources import Resources
 from app.triage import service
-from app.triage.alarms import alarm_in, places_of_danger
+from app.triage.alarms import places_of_danger
 from app.triage.marks import Piece, marked
 from classifier.doubt import doubt
 from classifier.judge import Evidence, Guess
@@ -120,13 +120,13 @@ async def words_for_topic(resources: Resources, appeal: Appeal) -> Sequence[Evid
 
 
 def marked_text(appeal: Appeal, evidence: Sequence[Evidence]) -> list[Piece]:
-    """The opening message with the words that drove its topic and, where the alarm was raised, those of danger."""
-    return marked(appeal.text, evidence, places_of_danger(appeal.text) if alarm_in(appeal) else ())
+    """The opening message with the words that drove its topic and, while there is danger, those that speak of it."""
+    return marked(appeal.text, evidence, places_of_danger(appeal.text) if appeal.danger else ())
 
 
 def marked_danger(appeal: Appeal, messages: Sequence[Message]) -> dict[int, list[Piece]]:
     """The citizen's messages that speak of danger, by their ids, with those words marked."""
-    if alarm_in(appeal) is None:
+    if not appeal.danger:
         return {}
     found = {one.id or 0: (one.text, places_of_danger(one.text)) for one in messages if not one.is_own}
     return {number: marked(text, (), places) for number, (text, places) in found.items() if places}

@@ -30,6 +30,7 @@ async def test_not_dangerous_is_one_form_and_so_is_taking_it_back(browser: Brows
     card = (await browser.post(address, htmx_on=f"/appeals/{appeal.id}", is_danger="false", version=1)).text
     assert "Признано неопасным: Имя operator" in card
     assert "Вернуть тревогу" in card
+    assert "mark--danger" not in card
     assert (await only(vk.resources, Appeal)).danger is None
     card = (await browser.post(address, htmx_on=f"/appeals/{appeal.id}", is_danger="true", version=2)).text
     assert "Возможна угроза жизни: пожар." in card
@@ -91,7 +92,7 @@ async def test_the_kind_is_shown_and_the_list_can_be_narrowed_by_it(browser: Bro
     page = (await browser.get("/queue?kind=question")).text
     assert ROAD in page
     assert "крыльцо" not in page
-    assert '<span class="chip chip--line row__kind">вопрос</span>' in page
+    assert '<span class="chip row__kind">вопрос</span>' in page
     assert "вид <b>вопрос</b>" in page
     assert (
         '<option value="question" selected>вопрос</option>'
