@@ -55,8 +55,8 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.state.settings = settings
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
-        reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router, forms.router, open311.router,
-        outgoing.router,
+        reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router, forms.router,
+        open311.router, outgoing.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:
