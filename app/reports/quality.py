@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Any, Final
 
-from sqlalchemy import Float, String, Subquery, cast, func, select
+from sqlalchemy import Float, String, Subquery, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import User
@@ -22,6 +23,8 @@ from app.triage.sorting import ALARM, NO_DANGER
 
 MOST_LISTED: Final = 200
 LONGEST_EXCERPT: Final = 160
+MOST_READ: Final = 20_000
+"""Of so many appeals a share is known to within a percent; unpacking more judgements would take seconds."""
 NOW_DAYS: Final = 7
 BEFORE_DAYS: Final = 28
 
@@ -98,12 +101,12 @@ class Example:
 
 async def read_quality(session: AsyncSession, kind: Kind, period: Period, now: datetime) -> Quality:
     """The figures of a period, in seven queries; drift is that of the last days whatever the period."""
-    said = _said(kind, period)
+    pairs, checked, steps = await _words_of_people(session, _said(kind, period), period)
     return Quality(
-        pairs=await _pairs(session, said),
-        checked=await _checked(session, said),
+        pairs=pairs,
+        checked=checked,
         everything=await _everything(session, kind, period),
-        steps=await _steps(session, said, period),
+        steps=steps,
         alarms=await _alarms(session, period),
         now=await _mix(session, now - timedelta(days=NOW_DAYS), now),
         before=await _mix(session, now - timedelta(days=NOW_DAYS + BEFORE_DAYS), now - timedelta(days=NOW_DAYS)),
@@ -125,56 +128,91 @@ def _said(kind: Kind, period: Period) -> Any:
     """What was judged, how surely, and what a person said to it. A chosen topic chooses its group as well."""
     is_group = kind is Kind.TOPIC_GROUP
     last = _last_word(Kind.TOPIC.value if is_group else kind.value, period).c
-    judged, chosen = (_guess(kind)["label"].as_string(), appeal_columns.topic_group) if is_group else (
-        last.judged, last.chosen)  # fmt: skip
-    statement = (
+    guessed = (
         select(
-            last.appeal_id, last.at, last.user_id, judged.label("judged"), chosen.label("chosen"),
-            _probability(kind).label("probability"),
+            last.appeal_id, last.at, last.user_id, last.judged, last.chosen, appeal_columns.topic_group,
+            *_guess(kind),
         )
         .join(Appeal, appeal_columns.id == last.appeal_id)
-        .where(judged.is_not(None), chosen.is_not(None))
+        .cte("guessed").prefix_with("MATERIALIZED").c
     )  # fmt: skip
-    return statement.subquery("said")
+    judged, chosen = (_label(guessed), guessed.topic_group) if is_group else (guessed.judged, guessed.chosen)
+    return (
+        select(
+            guessed.appeal_id, guessed.at, guessed.user_id, judged.label("judged"), chosen.label("chosen"),
+            _probability(kind, guessed).label("probability"),
+        )
+        .where(judged.is_not(None), chosen.is_not(None))
+        .cte("said").prefix_with("MATERIALIZED")
+    )  # fmt: skip
 
 
-def _guess(kind: Kind) -> Any:
-    return appeal_columns.judgement["labels"][kind.value][0]
+def _guess(kind: Kind) -> list[Any]:
+    """What is taken of an appeal to know the model's first guess: a judgement is long, so it is unpacked once."""
+    if kind is Kind.TOPIC:
+        return [appeal_columns.confidence]
+    return [appeal_columns.judgement[("labels", kind.value, "0")].label("guess")]
 
 
-def _probability(kind: Kind) -> Any:
-    """Of the model's first guess; the topic's has a column of its own."""
-    return appeal_columns.confidence if kind is Kind.TOPIC else cast(_guess(kind)["probability"].as_string(), Float)
+def _label(guessed: Any) -> Any:
+    return guessed.guess["label"].as_string()
+
+
+def _probability(kind: Kind, guessed: Any) -> Any:
+    return guessed.confidence if kind is Kind.TOPIC else cast(guessed.guess["probability"].as_string(), Float)
 
 
 def _hundredth(probability: Any) -> Any:
     return func.least(func.floor(probability * CUTS), CUTS)
 
 
-async def _pairs(session: AsyncSession, said: Any) -> tuple[Pair, ...]:
-    columns = said.c
-    rows = await session.execute(
-        select(columns.judged, columns.chosen, func.count()).group_by(columns.judged, columns.chosen)
-    )
-    return tuple(Pair(*row) for row in rows)
+async def _words_of_people(
+    session: AsyncSession, said: Any, period: Period
+) -> tuple[tuple[Pair, ...], tuple[Bin, ...], tuple[Step, ...]]:
+    """Pairs of labels, hundredths of probability, days of the chart: three groupings of the same rows at once."""
+    rows = said.c
+    hundredth = _hundredth(rows.probability)
+    day = func.date_trunc(period.step, func.timezone(period.zone, rows.at))
+    parts = select(
+        rows.judged, rows.chosen, rows.probability, hundredth.label("hundredth"), day.label("day")
+    ).subquery("parts").c  # fmt: skip
+    found = await session.execute(
+        select(
+            func.grouping(parts.judged, parts.hundredth, parts.day), parts.judged, parts.chosen, parts.hundredth,
+            parts.day, func.count(), func.count().filter(parts.judged == parts.chosen), func.sum(parts.probability),
+        )
+        .group_by(func.grouping_sets(tuple_(parts.judged, parts.chosen), parts.hundredth, parts.day))
+        .order_by(parts.day)
+    )  # fmt: skip
+    pairs, bins, steps = [], [], []
+    for grouping, judged, chosen, at, start, count, right, promised in found:
+        if grouping == _BY_LABELS:
+            pairs.append(Pair(judged, chosen, count))
+        elif grouping == _BY_DAY:
+            steps.append(Step(start.date(), count, count - right))
+        elif at is not None:
+            bins.append(Bin(int(at), count, right, promised))
+    return tuple(pairs), tuple(bins), tuple(steps)
 
 
-async def _checked(session: AsyncSession, said: Any) -> tuple[Bin, ...]:
-    columns, hundredth = said.c, _hundredth(said.c.probability).label("hundredth")
-    is_right = columns.judged == columns.chosen
-    rows = await session.execute(
-        select(hundredth, func.count(), func.count().filter(is_right), func.sum(columns.probability))
-        .where(columns.probability.is_not(None))
-        .group_by(hundredth)
-    )
-    return tuple(Bin(int(at), count, right, promised) for at, count, right, promised in rows)
+_BY_LABELS: Final = 0b011  # GROUPING sets a bit for each of (judged, hundredth, day) that a row does not tell apart
+_BY_DAY: Final = 0b110
 
 
 async def _everything(session: AsyncSession, kind: Kind, period: Period) -> tuple[Bin, ...]:
-    """Probabilities of all appeals of the period, looked at by people or not."""
-    hundredth = _hundredth(_probability(kind)).label("hundredth")
+    """Probabilities of the appeals of the period, looked at by people or not: of every n-th where they are many."""
+    received = select(func.count()).select_from(Appeal).where(*_received(period))
+    every = ceil((await session.scalar(received) or 0) / MOST_READ) or 1
+    guessed = (
+        select(*_guess(kind))
+        .where(*_received(period), appeal_columns.id % every == 0)
+        .cte("guessed")
+        .prefix_with("MATERIALIZED")
+        .c
+    )
+    hundredth = select(_hundredth(_probability(kind, guessed)).label("at")).subquery("hundredth").c
     rows = await session.execute(
-        select(hundredth, func.count()).where(*_received(period), hundredth.is_not(None)).group_by(hundredth)
+        select(hundredth.at, func.count()).where(hundredth.at.is_not(None)).group_by(hundredth.at)
     )
     return tuple(Bin(int(at), count) for at, count in rows)
 
@@ -182,16 +220,6 @@ async def _everything(session: AsyncSession, kind: Kind, period: Period) -> tupl
 def _received(period: Period) -> list[Any]:
     received_at = appeal_columns.received_at
     return [received_at >= period.start, received_at < period.end, ~appeal_columns.is_talk]
-
-
-async def _steps(session: AsyncSession, said: Any, period: Period) -> tuple[Step, ...]:
-    columns = said.c
-    day = func.date_trunc(period.step, func.timezone(period.zone, columns.at)).label("day")
-    is_corrected = columns.judged != columns.chosen
-    rows = await session.execute(
-        select(day, func.count(), func.count().filter(is_corrected)).group_by(day).order_by(day)
-    )
-    return tuple(Step(at.date(), said, corrected) for at, said, corrected in rows)
 
 
 async def _alarms(session: AsyncSession, period: Period) -> Alarms:

@@ -29,7 +29,7 @@ from classifier.artifact import Manifest
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 384.0, 24.0, 284.0
 LEAST_CHECKED = 10
 """A threshold above which people have judged fewer is not drawn: its share right is chance."""
-MOST_PAIRS = 12
+MOST_PAIRS = 8
 MOST_CLASSES = 15
 MOST_GROUPS = 8
 NO_DATA = "нет данных"
@@ -129,9 +129,10 @@ def _tiles(
             _was(trained, "accuracy"), corrected,
         ),
         Tile(
-            "Выше порога", *_percent(at.coverage), f"{number(at.covered)} обращений",
+            "Выше порога", *_percent(at.coverage), f"n = {number(sum(one.count for one in quality.everything))}",
             f"Доля всех обращений периода (без разговоров), у которых вероятность не ниже порога {at.threshold} %, "
-            "при котором маршрутизация верит модели.",
+            "при котором маршрутизация верит модели. "
+            "Больше 20 000 обращений смотрятся выборочно: каждое n-е.",
             _was(trained, "coverage"),
         ),
         Tile(
@@ -141,7 +142,7 @@ def _tiles(
         ),
         Tile(
             "Честность вероятности", NO_DATA if error is None else number(error * 100, 1),
-            "" if error is None else "п. п.", f"n = {number(sum(one.count for one in points))}",
+            "" if error is None else "п. п.", f"n = {number(sum(one.count for one in points))}",
             "Средняя разница между обещанной вероятностью и долей верных по десяти интервалам (ECE). До 5 — хорошо.",
             _was(trained, "ece"),
         ),
@@ -165,9 +166,9 @@ def _percent(value: float | None) -> tuple[str, str]:
 
 def _interval(right: int, said: int) -> str:
     if not said:
-        return "n = 0"
+        return "n = 0"
     low, high = wilson(right, said)
-    return f"{number(low * 100)}–{number(high * 100)} %, n = {number(said)}"
+    return f"{number(low * 100)}–{number(high * 100)} %, n = {number(said)}"
 
 
 def _was(trained: Mapping[str, Any], name: str) -> str:
@@ -176,7 +177,7 @@ def _was(trained: Mapping[str, Any], name: str) -> str:
         return ""
     text = f"{number(trained[name] * 100, 1)} {'п. п.' if name == 'ece' else '%'}"
     at = f" при пороге {percent(trained['threshold'])}" if name in ("coverage", "precision") else ""
-    return f"при обучении {text}{at}, n = {number(trained.get('rows'))}"
+    return f"при обучении {text}{at}, n = {number(trained.get('rows'))}"
 
 
 def _calibration_dot(point: CalibrationPoint) -> Dot:
@@ -230,7 +231,7 @@ def trust_text(one: Trust) -> str:
     """«Порог 70 %: решает модель 26 %, из них верно 80 % (n = 931)»."""
     if one.coverage is None:
         return f"Порог {one.threshold} %: {NO_DATA}"
-    right = f"из них верно {percent(one.precision)} (n = {number(one.checked)})" if one.checked else f"верно: {NO_DATA}"
+    right = f"из них верно {percent(one.precision)} (n = {number(one.checked)})" if one.checked else f"верно: {NO_DATA}"
     return f"Порог {one.threshold} %: решает модель {percent(one.coverage)} обращений, {right}"
 
 
