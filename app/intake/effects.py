@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app import files
 from app.appeals import cycle
-from app.appeals.models import Appeal, Message, State
+from app.appeals.models import Appeal, Message, State, Wait
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
@@ -173,6 +173,9 @@ async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     """More words of the same citizen; after an answer they open a new cycle, unless they are only talk ("thanks")."""
     message.appeal_id = appeal.id
     cycle.record(batch.session, appeal.id or 0, "appended", cycle.SYSTEM, message.received_at, message_id=message.id)
+    if appeal.is_open and appeal.waits_for == Wait.CITIZEN:
+        cycle.record(batch.session, appeal.id or 0, "citizen_replied", cycle.SYSTEM, message.received_at)
+        await cycle.release(batch.session, appeal, batch.now, "житель ответил")
     if not appeal.is_open and asks_for_an_answer(batch.resources, message.text):
         policy = batch.resources.settings.policy
         await cycle.reopen(batch.session, appeal, message, batch.now, policy_code=policy)

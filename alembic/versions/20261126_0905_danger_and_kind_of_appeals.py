@@ -8,7 +8,7 @@ import sqlmodel
 from alembic import op
 
 revision = 'fbf4b270f622'
-down_revision = '337280dff4fa'
+down_revision = '5621499a2731'
 branch_labels = None
 depends_on = None
 
