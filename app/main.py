@@ -32,6 +32,7 @@ from app.public_pages import pages as public_pages
 from app.reference import require_reference_data
 from app.reports import api as reports_api
 from app.reports import pages as reports
+from app.reports import quality_pages
 from app.resources import Resources, open_resources
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
@@ -56,8 +57,8 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.state.settings = settings
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
-        reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
-        outgoing.router, handling.router, departments.router,
+        reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router, forms.router,
+        open311.router, outgoing.router, handling.router, departments.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

@@ -124,6 +124,23 @@ def _label_corrected(told: _Told) -> str:
     return f"{KIND_NAMES.get(told['label_kind'], 'Метка')} исправлена: {told.quoted('from')} → {told.quoted('to')}"
 
 
+def _alarm_raised(told: _Told) -> str:
+    words = "; ".join(f"«{word['text']}»" for word in told["words"] or [])
+    return f"Тревога: {', '.join(told['themes'] or [])} · {words or 'по мнению модели'}"
+
+
+def _alarm_dismissed(told: _Told) -> str:
+    return f"Признано неопасным: {', '.join(told['themes'] or [])}"
+
+
+def _alarm_restored(told: _Told) -> str:
+    return f"Тревога возвращена: {', '.join(told['themes'] or [])}"
+
+
+def _called_talk(_: _Told) -> str:
+    return "Признано разговором"
+
+
 def _rerouted(told: _Told) -> str:
     return f"Передано: {told['from'] or '?'} → {told['to'] or '?'}{told.after(' ·', 'reason')}. Срок прежний"
 
@@ -225,6 +242,10 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "restored": _restored,
     "label_accepted": _label_accepted,
     "label_corrected": _label_corrected,
+    "alarm_raised": _alarm_raised,
+    "alarm_dismissed": _alarm_dismissed,
+    "alarm_restored": _alarm_restored,
+    "called_talk": _called_talk,
     "rerouted": _rerouted,
     "taken": _taken,
     "noted": _noted,

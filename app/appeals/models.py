@@ -45,6 +45,8 @@ class Appeal(SQLModel, table=True):
     `waits_for` names a Wait; a question without a reply closes the appeal at `waits_until`. `return_count` is how often
     a department gave it back as not its own.
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
+    `danger` names what may threaten a life ("пожар, ребёнок в опасности") until a person has said that it does not;
+    `message_kind` says what the citizen wants (classifier.message_kinds), empty for what was judged before it existed.
     """
 
     __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}
@@ -56,6 +58,8 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_department_queue", "department_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_danger", "queue_at", "id", postgresql_where=text("is_open AND danger IS NOT NULL")),
+        Index("ix_appeal_message_kind", "message_kind", "id"),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
         Index("ix_appeal_waiting", "waits_for", "queue_at", "id", postgresql_where=text("waits_for IS NOT NULL")),
         Index("ix_appeal_silent", "waits_until", postgresql_where=text("waits_until IS NOT NULL")),
@@ -99,6 +103,8 @@ class Appeal(SQLModel, table=True):
     confidence: float | None = None
     is_confirmed: bool = False
     severity: int = 2
+    danger: str | None = Field(default=None, max_length=100)
+    message_kind: str | None = Field(default=None, max_length=20)
     judgement: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     routing: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     department_id: int = Field(foreign_key="department.id")

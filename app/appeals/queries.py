@@ -69,6 +69,8 @@ class QueueRow:
     is_talk: bool
     is_confirmed: bool
     severity: int
+    danger: str | None
+    message_kind: str | None
     topic: str | None
     topic_group: str | None
     confidence: float | None
@@ -116,6 +118,7 @@ def _tab_condition(tab: Tab, user_id: Any, now: Any) -> Condition:
         Tab.OPEN: true(),
         Tab.NEW: _appeal.state == State.ROUTED,
         Tab.REVIEW: _appeal.state == State.REVIEW,
+        Tab.URGENT: _appeal.danger.is_not(None),
         Tab.OVERDUE: _appeal.queue_at < now,
         Tab.MINE: _appeal.assignee_id == user_id,
         Tab.WORK: _appeal.state == State.IN_WORK,
@@ -186,7 +189,7 @@ async def count_found(session: AsyncSession, queue: Queue, actor: Actor, now: da
 def _conditions(queue: Queue, actor: Actor, now: datetime) -> list[Condition]:
     simple = {
         "platform": _appeal.platform, "page": _appeal.page_id, "department": _appeal.department_id,
-        "topic": _appeal.topic, "state": _appeal.state,
+        "topic": _appeal.topic, "state": _appeal.state, "kind": _appeal.message_kind,
     }  # fmt: skip
     chosen = queue.conditions()
     only = actor.only_department_id
@@ -258,15 +261,12 @@ async def ids_on_tab(session: AsyncSession, queue: Queue, ids: Sequence[int], ac
 
 _PICKED = (
     _appeal.id, _appeal.queue_at, _appeal.platform, _appeal.kind, _appeal.state, _appeal.author_name, _appeal.text,
-    _appeal.has_attachments, _appeal.is_edited, _appeal.is_talk, _appeal.is_confirmed, _appeal.severity, _appeal.topic,
-    _appeal.topic_group, _appeal.confidence,  _appeal.received_at, _appeal.closed_at,
-    _appeal.next_due_at, _appeal.department_id, _appeal.page_id, _appeal.assignee_id,
+    _appeal.has_attachments, _appeal.is_edited, _appeal.is_talk, _appeal.is_confirmed, _appeal.severity,
+    _appeal.danger, _appeal.message_kind, _appeal.topic, _appeal.topic_group, _appeal.confidence,
+    _appeal.received_at, _appeal.closed_at, _appeal.next_due_at, _appeal.department_id, _appeal.page_id,
+    _appeal.assignee_id,
 )  # fmt: skip
-_AS_STORED = (
-    "id", "queue_at", "platform", "kind", "state", "author_name", "has_attachments", "is_edited", "is_talk",
-    "is_confirmed", "severity", "topic", "topic_group", "confidence", "received_at", "closed_at", "next_due_at",
-    "assignee_id",
-)  # fmt: skip
+_AS_STORED = tuple(column.name for column in _PICKED if column.name not in ("text", "department_id", "page_id"))
 
 
 def _row_statement(picked: Select[Any], queue: Queue) -> Select[Any]:

@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 
 from app.accounts.models import Role
 from app.appeals.models import State, Wait
+from classifier.message_kinds import MessageKind
 
 
 class Tab(StrEnum):
     """Counted views of the queue, in the order of the tabs."""
 
     OPEN = "open"
+    URGENT = "urgent"
     NEW = "new"
     REVIEW = "review"
     OVERDUE = "overdue"
@@ -30,6 +32,7 @@ class Tab(StrEnum):
 
 TAB_NAMES = {
     Tab.OPEN: "Открытые",
+    Tab.URGENT: "Срочные",
     Tab.NEW: "Новые",
     Tab.REVIEW: "Проверить",
     Tab.OVERDUE: "Просрочено",
@@ -49,6 +52,16 @@ STATE_NAMES = {
     State.INTERIM: "Ждёт окончательного ответа",
     State.ANSWERED: "Ответ дан",
     State.CLOSED: "Закрыто",
+}
+KIND_NAMES: dict[str, str] = {
+    MessageKind.COMPLAINT: "жалоба",
+    MessageKind.REQUEST: "просьба",
+    MessageKind.QUESTION: "вопрос",
+    MessageKind.PROPOSAL: "предложение",
+    MessageKind.THANKS: "спасибо",
+    MessageKind.TALK: "разговор",
+    MessageKind.ABUSE: "брань",
+    MessageKind.SPAM: "спам",
 }
 WAIT_NAMES = {Wait.CITIZEN: "Ждём ответа жителя", Wait.CHECK: "Ответ на проверке"}
 _NOT_FOR_DEPARTMENTS = (Tab.REVIEW, Tab.TALK)  # both wait for the center's own desk
@@ -86,6 +99,7 @@ class Queue:
     topic: str | None = None
     state: State | None = None
     territory: str | None = None
+    kind: MessageKind | None = None
     q: str | None = None
 
     @classmethod
@@ -113,7 +127,7 @@ class Queue:
 
     def conditions(self) -> dict[str, Any]:
         """The removable conditions that are set, by name."""
-        names = ("platform", "page", "department", "topic", "state", "territory")
+        names = ("platform", "page", "department", "topic", "state", "territory", "kind")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def url(self, **changes: Any) -> str:
@@ -158,6 +172,7 @@ _READERS: dict[str, Any] = {
     "topic": _text,
     "state": _member(State),
     "territory": _text,
+    "kind": _member(MessageKind),
     "q": _text,
 }
 

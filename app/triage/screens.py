@@ -18,19 +18,29 @@ from app.appeals.disclosure import shown_to_all
 from app.appeals.history import lines_of
 from app.appeals.models import Appeal, State, Wait
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
-from app.appeals.queue import ORDER_NAMES, STATE_NAMES, WAIT_NAMES, Cursor, Queue, Tab, tabs_for
+from app.appeals.queue import (
+    KIND_NAMES,
+    ORDER_NAMES,
+    STATE_NAMES,
+    WAIT_NAMES,
+    Cursor,
+    Queue,
+    Tab,
+    tabs_for,
+)
 from app.appeals.thread import ON_ITS_WAY, conversation
 from app.handling.panel import work_panel
 from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
-from app.triage.panel import marked_text, topic_panel
+from app.triage.alarm_view import alarm_view
+from app.triage.panel import marked_danger, marked_text, topic_panel, words_for_topic
 
 # Where a public comment can be answered by a private message to its author.
 PRIVATE_ANSWERS = {"vk"}
 CONDITION_NAMES = {
     "platform": "площадка", "page": "страница", "department": "отдел", "topic": "тема", "state": "состояние",
-    "territory": "территория",
+    "territory": "территория", "kind": "вид",
 }  # fmt: skip
 
 
@@ -78,7 +88,7 @@ async def tabs(desk: Desk, queue: Queue) -> list[TabView]:
             href=queue.url(tab=tab, state=None),
             count=count_text(counts[tab]) if tab in counts else "",
             is_current=tab is queue.tab,
-            is_bad=tab is Tab.OVERDUE and counts[tab] > 0,
+            is_bad=tab in (Tab.OVERDUE, Tab.URGENT) and counts[tab] > 0,
         )
         for tab, name in tabs_for(desk.actor.role).items()
     ]
@@ -142,6 +152,8 @@ def _condition_text(name: str, value: Any, names: choices.ConditionNames) -> str
         return PLATFORMS[value].name if value in PLATFORMS else str(value)
     if name == "state":
         return STATE_NAMES[State(value)].lower()
+    if name == "kind":
+        return KIND_NAMES[value]
     return str(getattr(names, name, None) or value)
 
 
@@ -150,7 +162,8 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
     card = await read_card(desk.session, appeal_id, desk.actor)
     tell_time = partial(formats.day_text, zone=desk.zone, now=desk.now)
     appeal = card.appeal
-    panel = await topic_panel(desk.resources, desk.session, appeal)
+    evidence = await words_for_topic(desk.resources, appeal)
+    panel = await topic_panel(desk.resources, desk.session, appeal, evidence)
     today = desk.now.astimezone(desk.zone).date()
     author = appeal.author_name or "Житель"
     return {
@@ -162,7 +175,11 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "state_name": _state_name(appeal),
         "work": await work_panel(desk.session, appeal, card.department, card.answers, desk.actor, today),
         "panel": panel,
-        "pieces": await marked_text(desk.resources, appeal),
+        "pieces": marked_text(appeal, evidence),
+        "danger_in": marked_danger(appeal, card.messages),
+        "alarm": alarm_view(appeal),
+        "kind_name": KIND_NAMES.get(appeal.message_kind or "", ""),
+        "can_be_talk": PLATFORMS[appeal.platform].takes_talk and not appeal.danger and not appeal.is_talk,
         "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time, card.files),
         "journal": lines_of(card.history, tell_time),
         "departments": await choices.active_departments(desk.session) if appeal.is_open else [],

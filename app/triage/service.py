@@ -20,9 +20,13 @@ from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
 from app.time import utc_now
+from app.triage import alarms
 from app.triage.facts import departments_by_code, facts_of, read_context
 from app.triage.models import LabelChoice
 from classifier import Guess, Judgement, severity_of
+from classifier.emergency import Alarm, alarm_of
+from classifier.message_kinds import MessageKind, kind_of
+from classifier.severity import GRAVEST
 from routing_rules import Decision, Facts
 
 LabelKind = Literal["topic_group", "topic", "agency"]
@@ -36,14 +40,26 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
     """Label and route these appeals, in memory: one prediction call, two queries. Rows need not be stored yet."""
     if not batch:
         return
-    judgements = await asyncio.to_thread(resources.judge.judge, [appeal.search_text for appeal in batch])
+    opinions = await asyncio.to_thread(_opinions, resources, [appeal.search_text for appeal in batch])
     context = await read_context(session, {appeal.page_id for appeal in batch})
     departments = await departments_by_code(session)
-    for appeal, judgement in zip(batch, judgements, strict=True):
+    for appeal, (judgement, alarm, kind) in zip(batch, opinions, strict=True):
         _label(resources, appeal, judgement)
+        appeal.message_kind = kind
+        alarms.take_notice(appeal, alarm, appeal.search_text, now)
+        alarms.weigh(appeal)
         _route(
             appeal, _decide(resources, facts_of(appeal, context[appeal.page_id], departments), now), departments, now
         )
+
+
+def _opinions(resources: Resources, texts: Sequence[str]) -> list[tuple[Judgement, Alarm, MessageKind]]:
+    """What the model says of each text, whether it speaks of danger, what it wants."""
+    threshold = resources.judge.manifest.thresholds["appeal"]
+    return [
+        (judgement, alarm_of(text, judgement), kind_of(text, judgement, threshold))
+        for text, judgement in zip(texts, resources.judge.judge(texts), strict=True)
+    ]
 
 
 def _decide(resources: Resources, facts: Facts, now: datetime) -> Decision:
@@ -67,7 +83,8 @@ def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
         for kind in LABEL_KINDS
     }
     thresholds = resources.judge.manifest.thresholds
-    appeal.judgement = {
+    known_alarm = {"alarm": alarm} if (alarm := alarms.alarm_in(appeal)) else {}
+    appeal.judgement = known_alarm | {
         "model_version": resources.judge.version,
         "appeal_probability": judgement.appeal_probability,
         "labels": labels,
@@ -78,7 +95,6 @@ def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
     appeal.topic_group = _best(judgement.topic_group)
     appeal.agency = _best(judgement.agency)
     appeal.confidence = _probability(judgement.topic)
-    appeal.severity = severity_of(appeal.topic or "")
     may_be_talk = PLATFORMS[appeal.platform].takes_talk
     appeal.is_talk = may_be_talk and judgement.appeal_probability < thresholds["appeal"]
 
@@ -111,19 +127,30 @@ def _as_stored(decision: Decision, now: datetime) -> dict[str, Any]:
 
 async def judge_again(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
     """Think again about stored appeals whose words changed; only a different result is written down."""
-    before = {appeal.id: (_standing(appeal), appeal.is_talk) for appeal in batch}
+    before = {appeal.id: (_standing(appeal), appeal.is_talk, alarms.alarm_in(appeal)) for appeal in batch}
     await judge_and_route(resources, session, batch, now)
     for appeal in batch:
-        standing, was_talk = before[appeal.id]
+        standing, was_talk, alarm = before[appeal.id]
         appeal.is_talk = appeal.is_talk and was_talk  # who has asked once is owed an answer
         if _standing(appeal) != standing:
             await cycle.place(session, appeal, appeal.department_id)
             record_judgement(session, appeal, now)
+        if alarms.alarm_in(appeal) != alarm:
+            record_alarm(session, appeal, now)
+        if _standing(appeal) != standing or alarms.alarm_in(appeal) != alarm:
             await follow_labels(session, appeal, now)
 
 
 def _standing(appeal: Appeal) -> tuple[str | None, int, bool]:
     return appeal.topic, appeal.department_id, appeal.is_talk
+
+
+def record_alarm(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """One line of history: which danger, in which words; nothing where no alarm was raised."""
+    alarm = alarms.alarm_in(appeal)
+    if alarm:
+        details = {name: alarm[name] for name in ("themes", "words", "grave_probability")}
+        cycle.record(session, appeal.id or 0, "alarm_raised", cycle.SYSTEM, now, **details)
 
 
 def record_judgement(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
@@ -168,7 +195,7 @@ async def choose_label(
     setattr(appeal, label_kind, label)
     if label_kind == "topic":
         appeal.topic_group = resources.judge.manifest.topic_to_group.get(label, appeal.topic_group)
-        appeal.severity = severity_of(label)
+        alarms.weigh(appeal)
         appeal.is_confirmed, appeal.is_talk = True, False
         if not (is_accepted and _is_routed_by_hand(appeal)):
             await _route_again(resources, session, appeal, now)
@@ -248,7 +275,8 @@ async def destinations(
     for topic in topics:
         facts = facts_of(appeal, context, departments, topic=topic)
         group = groups.get(topic, facts.topic_group)
-        facts = replace(facts, topic_group=group, severity=severity_of(topic), on=today)
+        severity = GRAVEST if appeal.danger else severity_of(topic)
+        facts = replace(facts, topic_group=group, severity=severity, on=today)
         found[topic] = departments[resources.rule_set.decide(facts).department]
     if _is_routed_by_hand(appeal) and appeal.topic in found:
         found[appeal.topic] = departments[appeal.routing["department"]]

@@ -48,7 +48,7 @@ def render(
 ) -> HTMLResponse:
     """A page or a fragment. Adds what base.html and the macros need; the caller's values win.
 
-    `badges` (counts for the rail: `overdue`, `failed_events`, `cut_off_pages`) come from the caller or from
+    `badges` (counts for the frame: `overdue`, `urgent`, `failed_events`, `cut_off_pages`) come from the caller or from
     `request.state.badges`.
     """
     settings: Settings = request.app.state.resources.settings

@@ -9,6 +9,7 @@ from app.accounts.models import Role
 from app.appeals.disclosure import ADDRESS, MAIL, TELEPHONE, shown_to_all
 from app.appeals.models import State
 from app.appeals.queue import Cursor, Order, Queue, Tab, tabs_for
+from classifier.message_kinds import MessageKind
 
 
 def read(role: str = Role.OPERATOR, **query: str) -> Queue:
@@ -16,9 +17,11 @@ def read(role: str = Role.OPERATOR, **query: str) -> Queue:
 
 
 def test_an_address_is_read_back_as_it_was_written() -> None:
-    queue = Queue(Tab.WORK, Order.NEWEST, "vk", 7, 3, "Снег & лёд", State.ROUTED, "52701000", "яма+люк")
+    queue = Queue(
+        Tab.WORK, Order.NEWEST, "vk", 7, 3, "Снег & лёд", State.ROUTED, "52701000", MessageKind.QUESTION, "яма+люк"
+    )
     query = dict(pair.split("=", 1) for pair in queue.url().partition("?")[2].split("&"))
-    assert len(query) == 9
+    assert len(query) == 10
     assert read(**{name: unquote_plus(value) for name, value in query.items()}) == queue
 
 
