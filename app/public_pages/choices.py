@@ -8,10 +8,9 @@ from sqlmodel import col
 
 from app.departments.models import Department, Territory
 from app.public_pages.models import OfficialBody, body_columns
-from app.public_pages.queries import LIKE_SPECIAL
+from app.public_pages.queries import LEAST_LETTERS, LIKE_SPECIAL
 
 MOST_BODIES = 20
-LEAST_LETTERS = 3  # fewer have no trigram, and mean nothing
 
 # Each sphere is one step along the index, however many pages have it.
 _SPHERES = text(

@@ -6,7 +6,7 @@ the order: together, PostgreSQL walks the whole list for a rare word (measured i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, any_, func, literal, or_, select, tuple_
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.departments.models import Department, Territory
+from app.errors import NotFound
 from app.platforms import PLATFORMS
 from app.public_pages.models import OfficialBody, PublicPage, page_columns
 from app.public_pages.register import Cursor, Link, Register
@@ -22,6 +23,7 @@ ROWS = 50
 SILENT_DAYS = 3
 MOST_ALERTS = 5
 MOST_HITS = 1000
+LEAST_LETTERS = 3
 IS_CUT_OFF = or_(col(PublicPage.connection_problem).is_not(None), col(PublicPage.polling_problem).is_not(None))
 LIKE_SPECIAL = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 Condition = ColumnElement[bool]
@@ -69,7 +71,7 @@ class PageRow:
             Link.CUT_OFF: self.connection_problem is not None,
             Link.STOPPED: self.stopped_reason is not None,
             Link.KEYLESS: not self.has_keys,
-            Link.SILENT: self.silent_days(now) >= SILENT_DAYS,
+            Link.SILENT: (self.last_event_at or self.created_at).astimezone(UTC).date() < silent_since(now),
         }
         return next((link for link, applies in states.items() if applies), Link.WELL)
 
@@ -85,20 +87,19 @@ class Listing:
 
 async def list_pages(session: AsyncSession, register: Register, after: Cursor | None, now: datetime) -> Listing:
     """The pages asked for by name, after the one that the cursor names."""
-    conditions, found = await _conditions(session, register, now), None
-    if conditions:
-        hits = await _hits(session, conditions)
-        found = len(hits)
+    conditions, found = await conditions_of(session, register, now), None
+    if register.is_narrowed:
+        asked = [*conditions, is_meant_by(register.q)] if register.q else conditions
+        numbers = list(await session.scalars(hits(asked)))
+        found = len(numbers)
         if found <= MOST_HITS:
-            conditions = [col(PublicPage.id).in_(hits)]
+            conditions = [col(PublicPage.id).in_(numbers)]
+        elif register.q:  # a word of a thousand names is nobody's number
+            conditions.append(is_named(register.q))
     query = _rows(pick(conditions, after))
     rows = [PageRow(*row) for row in await session.execute(query)]
     last = rows[ROWS - 1] if len(rows) > ROWS else None
     return Listing(rows[:ROWS], Cursor(last.search_text, last.id) if last else None, found)
-
-
-async def _hits(session: AsyncSession, conditions: Sequence[Condition]) -> list[int]:
-    return list(await session.scalars(hits(conditions)))
 
 
 def hits(conditions: Sequence[Condition]) -> Select[Any]:
@@ -134,14 +135,15 @@ def _rows(picked: Select[Any]) -> Select[*tuple[Any, ...]]:
     )  # fmt: skip
 
 
-async def _conditions(session: AsyncSession, register: Register, now: datetime) -> list[Condition]:
+async def conditions_of(session: AsyncSession, register: Register, now: datetime) -> list[Condition]:
+    """What the list is narrowed by, without the words."""
     told = {name: getattr(register, name) for name in ("platform", "sphere", "level")}
     conditions: list[Condition] = [page_columns[name] == value for name, value in told.items() if value]
     if register.territory:
         conditions.append(col(PublicPage.territory_code).in_(await _codes_under(session, register.territory)))
     if register.link:
         conditions.append(link_condition(Link(register.link), now))
-    return [*conditions, matches(register.q)] if register.q else conditions
+    return conditions
 
 
 async def _codes_under(session: AsyncSession, code: str) -> list[str]:
@@ -150,22 +152,32 @@ async def _codes_under(session: AsyncSession, code: str) -> list[str]:
     return list(await session.scalars(select(col(Territory.code)).where(is_under)))
 
 
-def matches(words: str) -> Condition:
+def is_named(words: str) -> Condition:
+    """A part of the name; one or two letters are its beginning, for they have no trigram that the index could know."""
+    start = "%" if len(words) >= LEAST_LETTERS else ""
+    condition: Condition = page_columns.search_text.like(f"{start}{words.lower().translate(LIKE_SPECIAL)}%")
+    return condition
+
+
+def is_meant_by(words: str) -> Condition:
     """A part of the name, or the number. The platforms are named for the index, which begins with them."""
-    pattern = f"%{words.translate(LIKE_SPECIAL)}%"
     is_number = and_(col(PublicPage.platform).in_(list(PLATFORMS)), col(PublicPage.external_id) == words)
-    return or_(page_columns.search_text.like(func.lower(pattern)), is_number)
+    return or_(is_named(words), is_number)
+
+
+def silent_since(now: datetime) -> date:
+    """Pages heard last before this day, in UTC, are silent: for SILENT_DAYS whole days at least."""
+    return now.astimezone(UTC).date() - timedelta(days=SILENT_DAYS)
 
 
 def link_condition(link: Link, now: datetime) -> Condition:
     """Whether a page's connection is in this state."""
-    last_sign = func.coalesce(col(PublicPage.last_event_at), col(PublicPage.created_at))
     states: dict[Link, Condition] = {
         Link.OFF: ~col(PublicPage.is_active),
         Link.CUT_OFF: IS_CUT_OFF,
         Link.STOPPED: col(PublicPage.sending_stopped_reason).is_not(None),
         Link.KEYLESS: col(PublicPage.credentials).is_(None),
-        Link.SILENT: last_sign <= now - timedelta(days=SILENT_DAYS),
+        Link.SILENT: page_columns.heard_on < silent_since(now),
     }
     if link is Link.WELL:
         return and_(*(~state for state in states.values()))
@@ -179,8 +191,22 @@ async def list_cut_off(session: AsyncSession) -> list[PageRow]:
     return [PageRow(*row) for row in await session.execute(_rows(some.limit(MOST_ALERTS)))]
 
 
+async def read_row(session: AsyncSession, page_id: int) -> PageRow:
+    """One page as the list shows it. Raises NotFound."""
+    query = _rows(select(col(PublicPage.id)).where(col(PublicPage.id) == page_id))
+    found = (await session.execute(query)).one_or_none()
+    if found is None:
+        raise NotFound("Такой страницы нет")
+    return PageRow(*found)
+
+
 async def count_links(session: AsyncSession, now: datetime) -> dict[Link, int]:
-    """How many of all pages are in each state."""
-    counts: list[Any] = [func.count().filter(link_condition(link, now)) for link in Link]
-    row = (await session.execute(select(*counts).select_from(PublicPage))).one()
-    return dict(zip(Link, row, strict=True))
+    """How many of all pages are in each state. Each count but that of all pages reads an index of these pages alone."""
+    rare = [link for link in Link if link is not Link.WELL]
+    counts = [_count(link_condition(link, now)) for link in rare]
+    total, *others = (await session.execute(select(_count(), *counts))).one()
+    return {**dict(zip(rare, others, strict=True)), Link.WELL: total - sum(others)}
+
+
+def _count(*conditions: Condition) -> Any:
+    return select(func.count()).select_from(PublicPage).where(*conditions).scalar_subquery()

@@ -82,6 +82,7 @@ async def add_page(
         department_id=department_id,
         audience=audience,
         credentials=seal_credentials(vault, credentials),
+        credentials_changed_at=now,
         created_at=now,
     )
     session.add(page)
@@ -89,7 +90,9 @@ async def add_page(
     return page
 
 
-async def change_credentials(session: AsyncSession, vault: Vault, platform: str, changed: Credentials) -> PublicPage:
+async def change_credentials(
+    session: AsyncSession, vault: Vault, platform: str, changed: Credentials, now: datetime
+) -> PublicPage:
     """Replace what is given, keep what is empty; answers that waited for a mended key may go.
 
     VK gives a new confirmation string with every server, and keys are revoked. Raises NotFound, Invalid (nothing
@@ -105,6 +108,7 @@ async def change_credentials(session: AsyncSession, vault: Vault, platform: str,
     if page is None:
         raise NotFound(f"Страница {platform} {changed.external_id} не заведена")
     page.credentials = seal_credentials(vault, replace(open_credentials(vault, page), **given))
+    page.credentials_changed_at = now
     page.discussion_id = changed.discussion_id or page.discussion_id
     page.sending_stopped_reason = None
     enqueue(session, Job.DELIVER_ANSWERS)

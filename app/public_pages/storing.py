@@ -22,7 +22,7 @@ from app.vault import CannotDecrypt, Vault
 # What a table may tell of a page; the rest of the row belongs to the service itself.
 TOLD = (
     "name", "address", "body_id", "territory_code", "sphere", "level", "kind", "audience", "department_id",
-    "department_from_id", "credentials", "discussion_id", "sending_stopped_reason",
+    "department_from_id", "credentials", "credentials_changed_at", "discussion_id", "sending_stopped_reason",
 )  # fmt: skip
 _NEW = ("key", "platform", "external_id", "is_active", "failed_checks", "created_at", *TOLD)
 
@@ -213,7 +213,11 @@ class PageStore:
         told = {name: value for name, value in asdict(given).items() if value and name != "discussion_id"}
         merged = replace(stored, **told)
         if merged != stored:
-            values["credentials"], values["sending_stopped_reason"] = seal_credentials(self.vault, merged), None
+            values |= {
+                "credentials": seal_credentials(self.vault, merged),
+                "credentials_changed_at": self.now,
+                "sending_stopped_reason": None,
+            }
 
     def _new(self, identity: Identity) -> dict[str, Any]:
         return {
@@ -230,7 +234,7 @@ class PageStore:
     ) -> None:
         ids: dict[Identity, int] = {}
         if pages:
-            written = await session.execute(_UPSERT, {"rows": json.dumps(pages, default=_hex)})
+            written = await session.execute(_UPSERT, {"rows": json.dumps(pages, default=_as_read)})
             ids = {(row.platform, row.external_id): row.id for row in written}
         told = [{"page_id": number or ids[identity], "count": count} for identity, (number, count) in audience.items()]
         if told:
@@ -239,8 +243,10 @@ class PageStore:
             enqueue(session, Job.DELIVER_ANSWERS)
 
 
-def _hex(value: object) -> str:
-    """Bytes as PostgreSQL reads them."""
+def _as_read(value: object) -> str:
+    """Bytes and times as PostgreSQL reads them."""
+    if isinstance(value, datetime):
+        return value.isoformat()
     if not isinstance(value, bytes):
         raise TypeError(type(value))
     return f"\\x{value.hex()}"
