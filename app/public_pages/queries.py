@@ -86,7 +86,7 @@ class Listing:
 
 
 async def list_pages(session: AsyncSession, register: Register, after: Cursor | None, now: datetime) -> Listing:
-    """The pages asked for by name, after the one that the cursor names."""
+    """The pages asked for by name, after the one that the cursor names; first those that begin with the words."""
     conditions, found = await conditions_of(session, register, now), None
     if register.is_narrowed:
         asked = [*conditions, is_meant_by(register.q)] if register.q else conditions
@@ -96,10 +96,23 @@ async def list_pages(session: AsyncSession, register: Register, after: Cursor | 
             conditions = [col(PublicPage.id).in_(numbers)]
         elif register.q:  # a word of a thousand names is nobody's number
             conditions.append(is_named(register.q))
-    query = _rows(pick(conditions, after))
-    rows = [PageRow(*row) for row in await session.execute(query)]
+    rows: list[PageRow] = []
+    for part in parts_of(register.q, conditions, after):
+        if len(rows) <= ROWS:
+            rows += [PageRow(*row) for row in await session.execute(_rows(part.limit(ROWS + 1 - len(rows))))]
     last = rows[ROWS - 1] if len(rows) > ROWS else None
     return Listing(rows[:ROWS], Cursor(last.search_text, last.id) if last else None, found)
+
+
+def parts_of(words: str, conditions: Sequence[Condition], after: Cursor | None) -> list[Select[Any]]:
+    """What is left of the list after the cursor: by name, with words in two parts, of which the first needs no walk."""
+    if not words:
+        return [pick(conditions, after)]
+    start = page_columns.search_text.like(f"{words.lower().translate(LIKE_SPECIAL)}%")
+    others = [*conditions, ~start]
+    if after is not None and not after.name.startswith(words.lower()):
+        return [pick(others, after)]
+    return [pick([*conditions, start], after), pick(others, None)]
 
 
 def hits(conditions: Sequence[Condition]) -> Select[Any]:
@@ -110,9 +123,9 @@ def hits(conditions: Sequence[Condition]) -> Select[Any]:
 
 
 def pick(conditions: Sequence[Condition], after: Cursor | None) -> Select[Any]:
-    """Numbers of ROWS + 1 pages by name."""
+    """Numbers of pages by name."""
     name, number = page_columns.search_text, col(PublicPage.id)
-    query = select(number).where(*conditions).order_by(name, number).limit(ROWS + 1)
+    query = select(number).where(*conditions).order_by(name, number)
     return query if after is None else query.where(tuple_(name, number) > tuple_(after.name, literal(after.id)))
 
 
