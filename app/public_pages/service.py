@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -23,15 +23,13 @@ from app.vault import Vault
 KEY_BYTES = 24
 FRESH_SECONDS = 5.0
 MOST_UNKNOWN_KEYS = 10_000
+SEALED = tuple(one.name for one in fields(Credentials) if one.name not in {"external_id", "discussion_id"})
 PROOFS = {"secret": "секретный ключ вебхука", "access_token": "ключ доступа"}
 
 
 def seal_credentials(vault: Vault, credentials: Credentials) -> bytes:
     """Credentials as they are stored."""
-    values = asdict(credentials)
-    for public in ("external_id", "discussion_id"):
-        values.pop(public)
-    return vault.seal(json.dumps(values).encode())
+    return vault.seal(json.dumps({name: getattr(credentials, name) for name in SEALED}).encode())
 
 
 def open_credentials(vault: Vault, page: PublicPage) -> Credentials:

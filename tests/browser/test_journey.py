@@ -15,7 +15,7 @@ from tests.processes import PATIENCE_SECONDS, Installation
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
-PAGES = ("/login", "/queue", "/appeals/1", "/reports/sla", "/events", "/pages", "/sandbox")
+PAGES = ("/login", "/queue", "/appeals/1", "/reports/sla", "/events", "/pages", "/pages/1", "/sandbox")
 TEXT = "На улице Примерной, дом 77145, третий день нет отопления, батареи холодные"
 ANSWER = "Бригада на месте, отопление вернётся сегодня к 18:00"
 LIVE_MS = 20_000
