@@ -87,32 +87,38 @@ class Listing:
 
 async def list_pages(session: AsyncSession, register: Register, after: Cursor | None, now: datetime) -> Listing:
     """The pages asked for by name, after the one that the cursor names; first those that begin with the words."""
-    conditions, found = await conditions_of(session, register, now), None
+    conditions, found, source = await conditions_of(session, register, now), None, page_columns
     if register.is_narrowed:
         asked = [*conditions, is_meant_by(register.q)] if register.q else conditions
         numbers = list(await session.scalars(hits(asked)))
         found = len(numbers)
         if found <= MOST_HITS:
-            conditions = [col(PublicPage.id).in_(numbers)]
+            conditions, source = [], these(numbers)
         elif register.q:  # a word of a thousand names is nobody's number
             conditions.append(is_named(register.q))
     rows: list[PageRow] = []
-    for part in parts_of(register.q, conditions, after):
+    for part in parts_of(register.q, conditions, after, source):
         if len(rows) <= ROWS:
             rows += [PageRow(*row) for row in await session.execute(_rows(part.limit(ROWS + 1 - len(rows))))]
     last = rows[ROWS - 1] if len(rows) > ROWS else None
     return Listing(rows[:ROWS], Cursor(last.search_text, last.id) if last else None, found)
 
 
-def parts_of(words: str, conditions: Sequence[Condition], after: Cursor | None) -> list[Select[Any]]:
+def parts_of(words: str, conditions: Sequence[Condition], after: Cursor | None, source: Any) -> list[Select[Any]]:
     """What is left of the list after the cursor: by name, with words in two parts, of which the first needs no walk."""
     if not words:
-        return [pick(conditions, after)]
-    start = page_columns.search_text.like(f"{words.lower().translate(LIKE_SPECIAL)}%")
+        return [_pick(conditions, after, source)]
+    start = source.search_text.like(f"{words.lower().translate(LIKE_SPECIAL)}%")
     others = [*conditions, ~start]
     if after is not None and not after.name.startswith(words.lower()):
-        return [pick(others, after)]
-    return [pick([*conditions, start], after), pick(others, None)]
+        return [_pick(others, after, source)]
+    return [_pick([*conditions, start], after, source), _pick(others, None, source)]
+
+
+def these(numbers: Sequence[int]) -> Any:
+    """Columns of these pages alone, so that nothing else is walked for them."""
+    some = select(col(PublicPage.id), page_columns.search_text).where(col(PublicPage.id).in_(numbers))
+    return some.cte("these").prefix_with("MATERIALIZED").c
 
 
 def hits(conditions: Sequence[Condition]) -> Select[Any]:
@@ -122,10 +128,10 @@ def hits(conditions: Sequence[Condition]) -> Select[Any]:
     return select(cte.c.id)
 
 
-def pick(conditions: Sequence[Condition], after: Cursor | None) -> Select[Any]:
+def _pick(conditions: Sequence[Condition], after: Cursor | None, source: Any) -> Select[Any]:
     """Numbers of pages by name."""
-    name, number = page_columns.search_text, col(PublicPage.id)
-    query = select(number).where(*conditions).order_by(name, number)
+    name, number = source.search_text, source.id
+    query: Select[Any] = select(number).where(*conditions).order_by(name, number)
     return query if after is None else query.where(tuple_(name, number) > tuple_(after.name, literal(after.id)))
 
 
