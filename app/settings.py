@@ -128,6 +128,11 @@ class Settings(BaseSettings):
         "", description="Узлы своей сети, куда можно слать события отделам: имя или имя:порт через запятую"
     )
 
+    smtp_url: SecretStr = Field(
+        SecretStr(""), description="Почтовый сервер для писем отделам: smtp://имя:пароль@узел:587; пусто: писем нет"
+    )
+    mail_from: str = Field("", description="Адрес отправителя писем отделам, например center@primersk.example")
+
     @property
     def base_url(self) -> str:
         """Address under which people and platforms reach the service, without a trailing slash."""

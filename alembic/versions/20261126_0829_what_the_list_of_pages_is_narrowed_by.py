@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '9e4b4761f04c'
-down_revision = '337280dff4fa'
+down_revision = '5621499a2731'
 branch_labels = None
 depends_on = None
 

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app import files
 from app.appeals import cycle
-from app.appeals.models import Appeal, Message, State
+from app.appeals.models import Appeal, Message, State, Wait
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
@@ -168,6 +168,9 @@ async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     message.appeal_id = appeal.id
     cycle.record(batch.session, appeal.id or 0, "appended", cycle.SYSTEM, message.received_at, message_id=message.id)
     if appeal.is_open:
+        if appeal.waits_for == Wait.CITIZEN:
+            cycle.record(batch.session, appeal.id or 0, "citizen_replied", cycle.SYSTEM, message.received_at)
+            await cycle.release(batch.session, appeal, batch.now, "житель ответил")
         return
     judgement = batch.resources.judge.judge([message.text])[0]
     if judgement.appeal_probability >= batch.resources.judge.manifest.thresholds["appeal"]:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.appeals import queries
-from app.appeals.models import Appeal, State
+from app.appeals.models import Appeal, State, Wait
 from app.appeals.queries import count_found, count_tabs, ids_on_tab, list_queue, rows_by_id
 from app.appeals.queue import Order, Queue, Tab
 from app.departments.models import Department
@@ -87,6 +87,8 @@ async def test_every_appeal_is_on_its_tabs_and_counted_there(archive: Archive, o
         Tab.REVIEW: await archive.add(state=State.REVIEW),
         Tab.OVERDUE: await archive.add(due_hours=-1),
         Tab.MINE: await archive.add(state=State.IN_WORK, assignee_id=operator.user_id),
+        Tab.CHECK: await archive.add(state=State.IN_WORK, waits_for=Wait.CHECK),
+        Tab.ASKED: await archive.add(state=State.IN_WORK, waits_for=Wait.CITIZEN, due_hours=None),
         Tab.INTERIM: await archive.add(state=State.INTERIM),
         Tab.TALK: await archive.add(is_talk=True, state=State.REVIEW),
         Tab.DONE: await archive.add(state=State.ANSWERED, due_hours=None),
@@ -94,7 +96,8 @@ async def test_every_appeal_is_on_its_tabs_and_counted_there(archive: Archive, o
     for tab, made_id in made.items():
         assert made_id in await ids(archive, Queue(tab=tab), operator), tab
     assert await count_tabs(archive.session, operator, NOW) == {
-        Tab.OPEN: 5, Tab.NEW: 2, Tab.REVIEW: 1, Tab.OVERDUE: 1, Tab.MINE: 1, Tab.WORK: 1, Tab.INTERIM: 1, Tab.TALK: 1,
+        Tab.OPEN: 7, Tab.NEW: 2, Tab.REVIEW: 1, Tab.OVERDUE: 1, Tab.MINE: 1, Tab.WORK: 3, Tab.CHECK: 1, Tab.ASKED: 1,
+        Tab.INTERIM: 1, Tab.TALK: 1,
     }  # fmt: skip
     assert made[Tab.TALK] not in await ids(archive)
     assert made[Tab.DONE] not in await ids(archive)
@@ -250,10 +253,10 @@ SELECT n, 'user-' || n, 'user', 'operator', '-', 0, true, now() FROM generate_se
 _MANY_SQL = """
 INSERT INTO appeal (page_id, platform, kind, place, thread_key, author_external_id, external_id, text, search_text,
   has_attachments, is_edited, is_talk, state, cycle, version, is_confirmed, severity, judgement, routing, department_id,
-  assignee_id, transfer_count, next_due_at, received_at)
+  assignee_id, transfer_count, return_count, next_due_at, received_at)
 SELECT :page, 'vk', 'comment', 'wall', 'many-' || n, '1', n::text, 'двор', 'двор', false, false, n % 97 = 0,
   CASE WHEN n % 10 <> 0 THEN 'answered' WHEN n % 7 = 0 THEN 'review' WHEN n % 3 = 0 THEN 'in_work' ELSE 'routed' END,
-  1, 1, false, 2, '{}', '{}', 1 + n / 10 % 30, CASE WHEN n % 3 = 0 THEN 5 + n / 10 % 20 END, 0,
+  1, 1, false, 2, '{}', '{}', 1 + n / 10 % 30, CASE WHEN n % 3 = 0 THEN 5 + n / 10 % 20 END, 0, 0,
   CAST(:now AS timestamptz) + n * interval '1 second' - interval '1 hour', CAST(:now AS timestamptz)
 FROM generate_series(1, 15000) n
 """
