@@ -190,7 +190,7 @@ def pages_update(
     keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
-        page = await public_pages.change_credentials(session, resources.vault, platform, keys)
+        page = await public_pages.change_credentials(session, resources.vault, platform, keys, utc_now())
         audit(session, COMMAND_LINE.label, "page_keys_changed", utc_now(), page_id=page.id)
         return page.name
 

@@ -29,6 +29,7 @@ from app.logs import configure_logging
 from app.open311 import api as open311
 from app.outgoing import pages as outgoing
 from app.public_pages import pages as public_pages
+from app.public_pages import view_pages as public_page
 from app.reference import require_reference_data
 from app.reports import api as reports_api
 from app.reports import pages as reports
@@ -57,7 +58,8 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.state.settings = settings
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
-        reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router, forms.router,
+        reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router,
+        public_page.router, forms.router,
         open311.router, outgoing.router, handling.router, departments.router,
     ):  # fmt: skip
         app.include_router(router)
