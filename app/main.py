@@ -15,7 +15,7 @@ from app import db, health
 from app.accounts import pages as accounts
 from app.accounts.access import StaffDep
 from app.appeals import api as appeals_api
-from app.appeals import file_pages
+from app.appeals import duplicate_pages, file_pages
 from app.appeals import pages as appeals
 from app.badges import badges_of
 from app.forms import pages as forms
@@ -38,6 +38,7 @@ from app.resources import Resources, open_resources
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
 from app.triage import pages as triage
+from app.triage import place_pages, similar_pages
 from app.web import BodyLimit, SecurityHeaders, install_error_handlers, mount_static
 
 TITLE = "Маршрутизация обращений"
@@ -57,10 +58,10 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     )
     app.state.settings = settings
     for router in (
-        health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
+        health.router, accounts.router, appeals.router, file_pages.router, triage.router,
+        duplicate_pages.router, place_pages.router, similar_pages.router, appeals_api.router,
         reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router,
-        public_page.router, forms.router,
-        open311.router, outgoing.router, handling.router, departments.router,
+        public_page.router, forms.router, open311.router, outgoing.router, handling.router, departments.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

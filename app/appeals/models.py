@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Computed, DateTime, Index, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Computed, DateTime, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlmodel import Field, SQLModel
 
@@ -47,6 +47,10 @@ class Appeal(SQLModel, table=True):
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
     `danger` names what may threaten a life ("пожар, ребёнок в опасности") until a person has said that it does not;
     `message_kind` says what the citizen wants (classifier.message_kinds), empty for what was judged before it existed.
+    `fingerprint` is shared by equal texts, some of `likeness` by nearly equal ones of about the same time (both empty
+    for a few words). `places` are those named in the text; `territory_code` is set where one of them, or a person,
+    makes the page's territory more exact, and `territory_from` says which. A repeat of another appeal is closed, has
+    no clock of its own, and names it in `duplicate_of_id`.
     """
 
     __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}
@@ -68,6 +72,10 @@ class Appeal(SQLModel, table=True):
             "ix_appeal_open311", "page_id", "received_at", "id", postgresql_where=text("platform = 'open311'")
         ),  # city applications ask by time; others pay nothing for it
         Index("ix_appeal_search", "search", postgresql_using="gin"),
+        Index("ix_appeal_fingerprint", "fingerprint", "id", postgresql_where=text("fingerprint IS NOT NULL")),
+        Index("ix_appeal_likeness", "likeness", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_appeal_answered", "topic", "id", postgresql_where=text("state = 'answered'")),
+        Index("ix_appeal_duplicates", "duplicate_of_id", "id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index("ix_appeal_page", "page_id", "id"),
         Index("ix_appeal_topic", "topic", "id"),
         Index("ix_appeal_state", "state", "id"),
@@ -109,6 +117,10 @@ class Appeal(SQLModel, table=True):
     routing: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     department_id: int = Field(foreign_key="department.id")
     territory_code: str | None = Field(default=None, max_length=11)
+    territory_from: str | None = Field(default=None, max_length=10)
+    places: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
+    fingerprint: int | None = Field(default=None, sa_type=BigInteger)
+    likeness: list[int] = Field(default_factory=list, sa_type=ARRAY(Integer), sa_column_kwargs={"server_default": "{}"})
     assignee_id: int | None = Field(default=None, foreign_key="app_user.id")
     transfer_count: int = 0
     return_count: int = 0
@@ -119,6 +131,7 @@ class Appeal(SQLModel, table=True):
     first_answered_at: datetime | None = utc_field(default=None)
     closed_at: datetime | None = utc_field(default=None)
     close_reason: str | None = Field(default=None, max_length=40)
+    duplicate_of_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="appeal.id")
 
     @property
     def is_open(self) -> bool:

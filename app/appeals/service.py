@@ -104,16 +104,18 @@ async def answer(
     now: datetime,
     is_interim: bool = False,
     is_private: bool = False,
+    is_open: bool = True,
     is_question: bool = False,
     expected_version: int | None = None,
 ) -> Answer:
     """Write an answer into the outbox. The clock stops when the platform confirms delivery, not now.
 
     A question lets it stand still instead, until the citizen replies. What is longer than the platform allows goes in
-    parts; the first of them is returned. Answers of some departments are checked by the center first.
+    parts; the first of them is returned. Answers of some departments are checked by the center first. Without `is_open`
+    the author of a closed appeal is answered too, which does not open it.
     """
-    appeal = await load(session, appeal_id, actor, expected_version=expected_version)
-    await _refuse_second_answer(session, appeal_id)
+    appeal = await load(session, appeal_id, actor, expected_version=expected_version, is_open=is_open)
+    await refuse_second_answer(session, appeal_id)
     if is_interim:
         await _refuse_endless_interim(session, appeal_id)
     parts = [
@@ -127,7 +129,7 @@ async def answer(
     outgoing = await _write(session, parts)
     if appeal.state in (State.REVIEW, State.ROUTED):
         appeal.state = State.IN_WORK
-    if appeal.assignee_id is None:
+    if appeal.assignee_id is None and appeal.is_open:
         appeal.assignee_id = actor.user_id
     await count_as_appeal(session, appeal)
     await drop_draft(session, appeal_id, actor)
@@ -188,7 +190,7 @@ async def _write(session: AsyncSession, parts: list[Answer]) -> Answer:
     return parts[0]
 
 
-async def _refuse_second_answer(session: AsyncSession, appeal_id: int, *, besides: Collection[int] = ()) -> None:
+async def refuse_second_answer(session: AsyncSession, appeal_id: int, *, besides: Collection[int] = ()) -> None:
     """A double click or two operators must not answer twice."""
     on_its_way = await session.scalar(
         select(col(Answer.id)).where(
@@ -290,7 +292,7 @@ async def retry_answer(session: AsyncSession, answer_id: int, actor: Actor, *, n
     if found.state not in (AnswerState.FAILED, AnswerState.HANDS_NEEDED, AnswerState.UNKNOWN):
         raise Conflict("Этот ответ не ждёт повтора")
     rest = [part.id or 0 for part in await _following(session, found)]
-    await _refuse_second_answer(session, found.appeal_id, besides=rest)
+    await refuse_second_answer(session, found.appeal_id, besides=rest)
     if PLATFORMS[appeal.platform].repeat is Repeat.SHOWN_TWICE:
         found.is_in_doubt = False  # the person has looked, and wants it sent
     found.state, found.next_attempt_at, found.attempts = AnswerState.PENDING, now, 0

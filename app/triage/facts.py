@@ -10,7 +10,7 @@ from sqlmodel import col
 from app.appeals.models import Appeal
 from app.departments.models import Department, Territory
 from app.public_pages.models import PublicPage
-from routing_rules import Facts
+from routing_rules import Facts, territory_path
 
 CERTAIN = 1.0
 
@@ -46,7 +46,10 @@ async def departments_by_code(session: AsyncSession) -> dict[str, Department]:
 def facts_of(
     appeal: Appeal, page: PageContext, departments: Mapping[str, Department], *, topic: str | None = None
 ) -> Facts:
-    """What the rules may look at. A topic that a person chose is certain, and so is its group."""
+    """What the rules may look at. A topic that a person chose is certain, and so is its group.
+
+    The territory is the page's, unless the text or a person has made it more exact.
+    """
     labels = appeal.judgement["labels"]
     is_certain = topic is not None or appeal.is_confirmed
     return Facts(
@@ -54,7 +57,7 @@ def facts_of(
         kind=appeal.kind,
         page=page.external_id,
         sphere=page.sphere,
-        territory=page.territory,
+        territory=territory_path(appeal.territory_code) if appeal.territory_code else page.territory,
         topic=topic or appeal.topic,
         topic_confidence=CERTAIN if is_certain else _stored_probability(labels["topic"]),
         topic_group=appeal.topic_group,

@@ -14,7 +14,8 @@ from app.departments.models import Department
 from app.resources import Resources
 from app.triage import service
 from app.triage.alarms import places_of_danger
-from app.triage.marks import Piece, marked
+from app.triage.marks import Piece, marked, with_places
+from app.triage.places import gazetteer_of
 from classifier.doubt import doubt
 from classifier.judge import Evidence, Guess
 
@@ -119,9 +120,11 @@ async def words_for_topic(resources: Resources, appeal: Appeal) -> Sequence[Evid
     return await asyncio.to_thread(resources.judge.explain, appeal.text, "topic", appeal.topic)
 
 
-def marked_text(appeal: Appeal, evidence: Sequence[Evidence]) -> list[Piece]:
-    """The opening message with the words that drove its topic and, while there is danger, those that speak of it."""
-    return marked(appeal.text, evidence, places_of_danger(appeal.text) if appeal.danger else ())
+def marked_text(resources: Resources, appeal: Appeal, evidence: Sequence[Evidence]) -> list[Piece]:
+    """The opening message with its places, the words that drove its topic and, while there is danger, those of it."""
+    places = [(one.start, one.end) for one in gazetteer_of(resources.rule_set).find(appeal.text)]
+    danger = places_of_danger(appeal.text) if appeal.danger else ()
+    return with_places(marked(appeal.text, evidence, danger), places)
 
 
 def marked_danger(appeal: Appeal, messages: Sequence[Message]) -> dict[int, list[Piece]]:

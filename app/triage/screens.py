@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import formats
-from app.accounts.actor import RIGHTS, Actor, Right
+from app.accounts.actor import RIGHTS, Actor, Right, may_see
 from app.appeals import choices, queries, views
 from app.appeals import service as appeals
 from app.appeals.card import Card, read_card
-from app.appeals.disclosure import shown_to_all
+from app.appeals.disclosure import masked, shown_to_all
+from app.appeals.duplicates import answered_repeats, repeats_of
 from app.appeals.history import lines_of
-from app.appeals.models import Appeal, State, Wait
+from app.appeals.models import AnswerState, Appeal, State, Wait
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
 from app.appeals.queue import (
     KIND_NAMES,
@@ -35,6 +36,9 @@ from app.resources import Resources
 from app.sla import service as sla
 from app.triage.alarm_view import alarm_view
 from app.triage.panel import marked_danger, marked_text, topic_panel, words_for_topic
+from app.triage.places import gazetteer_of, place_panel
+from app.triage.precedents import precedents
+from app.triage.similar import alike
 
 # Where a public comment can be answered by a private message to its author.
 PRIVATE_ANSWERS = {"vk"}
@@ -172,10 +176,11 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "author": author,
         "queue": queue,
         "title": views.title_of(appeal, is_sure=panel.is_sure),
+        "state_names": STATE_NAMES,
         "state_name": _state_name(appeal),
         "work": await work_panel(desk.session, appeal, card.department, card.answers, desk.actor, today),
         "panel": panel,
-        "pieces": marked_text(appeal, evidence),
+        "pieces": marked_text(desk.resources, appeal, evidence),
         "danger_in": marked_danger(appeal, card.messages),
         "alarm": alarm_view(appeal),
         "kind_name": KIND_NAMES.get(appeal.message_kind or "", ""),
@@ -185,9 +190,28 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "departments": await choices.active_departments(desk.session) if appeal.is_open else [],
         "close_reasons": appeals.CLOSE_REASONS,
         "others": [(other, STATE_NAMES[State(other.state)], name) for other, name in card.others],
+        "place": place_panel(appeal, card.page.territory_code, gazetteer_of(desk.resources.rule_set)),
+        "alike": await alike(desk.session, appeal, desk.actor),
+        "precedents": await precedents(desk.session, appeal, desk.actor) if appeal.is_open else [],
+        **await _repeats(desk, card),
+        "may_merge": desk.actor.role in RIGHTS[Right.ROUTE],
         "may_choose": desk.actor.role in RIGHTS[Right.ROUTE] and appeal.is_open,
         **_promise(card, desk.now),
         **_answering(card, appeal),
+    }
+
+
+async def _repeats(desk: Desk, card: Card) -> dict[str, Any]:
+    """The repeats of the appeal, which of them are answered, and the answer that all of them could be given."""
+    appeal = card.appeal
+    repeats = [one for one in await repeats_of(desk.session, appeal.id or 0) if may_see(desk.actor, one)]
+    final = [
+        one for one in card.answers if one.state == AnswerState.DELIVERED and not (one.is_interim or one.is_question)
+    ]
+    return {
+        "repeats": repeats,
+        "answered": await answered_repeats(desk.session, [one.id or 0 for one in repeats]) if repeats else set(),
+        "same_answer": masked(final[-1].text, appeal.author_name or "") if repeats and final else "",
     }
 
 

@@ -21,8 +21,9 @@ from app.resources import Resources
 from app.sla import service as sla
 from app.time import utc_now
 from app.triage import alarms
-from app.triage.facts import departments_by_code, facts_of, read_context
+from app.triage.facts import PageContext, departments_by_code, facts_of, read_context
 from app.triage.models import LabelChoice
+from app.triage.places import gazetteer_of, note_places, place_step
 from classifier import Guess, Judgement, severity_of
 from classifier.emergency import Alarm, alarm_of
 from classifier.message_kinds import MessageKind, kind_of
@@ -43,14 +44,14 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
     opinions = await asyncio.to_thread(_opinions, resources, [appeal.search_text for appeal in batch])
     context = await read_context(session, {appeal.page_id for appeal in batch})
     departments = await departments_by_code(session)
+    gazetteer = gazetteer_of(resources.rule_set)
     for appeal, (judgement, alarm, kind) in zip(batch, opinions, strict=True):
         _label(resources, appeal, judgement)
         appeal.message_kind = kind
         alarms.take_notice(appeal, alarm, appeal.search_text, now)
         alarms.weigh(appeal)
-        _route(
-            appeal, _decide(resources, facts_of(appeal, context[appeal.page_id], departments), now), departments, now
-        )
+        note_places(appeal, context[appeal.page_id], gazetteer)
+        _route(resources, appeal, context[appeal.page_id], departments, now)
 
 
 def _opinions(resources: Resources, texts: Sequence[str]) -> list[tuple[Judgement, Alarm, MessageKind]]:
@@ -107,20 +108,23 @@ def _probability(guesses: Sequence[Guess]) -> float:
     return guesses[0].probability if guesses else 0.0
 
 
-def _route(appeal: Appeal, decision: Decision, departments: Mapping[str, Department], now: datetime) -> None:
+def _route(
+    resources: Resources, appeal: Appeal, page: PageContext, departments: Mapping[str, Department], now: datetime
+) -> None:
+    decision = _decide(resources, facts_of(appeal, page, departments), now)
     department = departments[decision.department]
     appeal.department_id = department.id or 0
-    appeal.routing = _as_stored(decision, now)
+    appeal.routing = _as_stored(decision, now, place_step(appeal, page, gazetteer_of(resources.rule_set)))
     appeal.state = State.REVIEW if decision.layer == "default" else State.ROUTED
 
 
-def _as_stored(decision: Decision, now: datetime) -> dict[str, Any]:
+def _as_stored(decision: Decision, now: datetime, place: dict[str, Any]) -> dict[str, Any]:
     return {
         "department": decision.department,
         "rule": decision.rule,
         "layer": decision.layer,
         "rule_set_version": decision.rule_set_version,
-        "steps": [{name: getattr(step, name) for name in STEP_FIELDS} for step in decision.steps],
+        "steps": [place, *({name: getattr(step, name) for name in STEP_FIELDS} for step in decision.steps)],
         "at": now.isoformat(),
     }
 
@@ -197,8 +201,8 @@ async def choose_label(
         appeal.topic_group = resources.judge.manifest.topic_to_group.get(label, appeal.topic_group)
         alarms.weigh(appeal)
         appeal.is_confirmed, appeal.is_talk = True, False
-        if not (is_accepted and _is_routed_by_hand(appeal)):
-            await _route_again(resources, session, appeal, now)
+        if not (is_accepted and is_routed_by_hand(appeal)):
+            await route_again(resources, session, appeal, now)
         await follow_labels(session, appeal, now)
     action = "label_accepted" if is_accepted else "label_corrected"
     details = {"label": label} if is_accepted else {"from": judged, "to": label}
@@ -235,12 +239,12 @@ def _remember(
     )
 
 
-async def _route_again(resources: Resources, session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+async def route_again(resources: Resources, session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """Ask the rules again after a person's word. Who stays with the department keeps his work."""
     context = await read_context(session, [appeal.page_id])
     departments = await departments_by_code(session)
     before, state = appeal.department_id, appeal.state
-    decision = _decide(resources, facts_of(appeal, context[appeal.page_id], departments), now)
-    _route(appeal, decision, departments, now)
+    _route(resources, appeal, context[appeal.page_id], departments, now)
     is_moved = appeal.department_id != before
     if is_moved:
         appeal.assignee_id = None
@@ -250,7 +254,8 @@ async def _route_again(resources: Resources, session: AsyncSession, appeal: Appe
     record_routing(session, appeal, now)
 
 
-def _is_routed_by_hand(appeal: Appeal) -> bool:
+def is_routed_by_hand(appeal: Appeal) -> bool:
+    """Whether a person, not a rule, has sent the appeal where it is."""
     return appeal.routing.get("layer") == "hand"
 
 
@@ -278,6 +283,6 @@ async def destinations(
         severity = GRAVEST if appeal.danger else severity_of(topic)
         facts = replace(facts, topic_group=group, severity=severity, on=today)
         found[topic] = departments[resources.rule_set.decide(facts).department]
-    if _is_routed_by_hand(appeal) and appeal.topic in found:
+    if is_routed_by_hand(appeal) and appeal.topic in found:
         found[appeal.topic] = departments[appeal.routing["department"]]
     return found

@@ -276,6 +276,8 @@ async def test_a_rule_that_fails_alarms_and_the_rules_are_asked_for_the_centers_
     asked: list[Facts] = []
 
     class Breaking:
+        tables = resources.rule_set.tables
+
         def decide(self, facts: Facts) -> Any:
             asked.append(facts)
             decision = resources.rule_set.decide(facts)
