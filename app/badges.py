@@ -11,6 +11,7 @@ from app.appeals.models import Answer, appeal_columns
 from app.db import Database
 from app.intake.models import EventState, InboxEvent
 from app.intake.queries import STUCK
+from app.learning.overview import needs_attention
 from app.public_pages.models import PublicPage
 from app.public_pages.queries import IS_CUT_OFF
 from app.time import utc_now
@@ -29,6 +30,8 @@ def badges_of(database: Database) -> Badges:
             failed = _capped(col(InboxEvent.state) == EventState.FAILED)
             counts["failed_events"] = failed + _capped(col(Answer.state).in_(STUCK))
             counts["cut_off_pages"] = _capped(col(PublicPage.is_active), IS_CUT_OFF)
+        if actor.role in RIGHTS[Right.OVERSEE]:
+            counts["model_news"] = _capped(needs_attention(utc_now()))
         async with database.transaction() as session:
             row = (await session.execute(select(*(count.label(name) for name, count in counts.items())))).one()
         return dict(zip(counts, row, strict=True))

@@ -22,6 +22,8 @@ from app.forms import pages as forms
 from app.forms.limits import SlidingWindow
 from app.intake import pages as intake
 from app.intake import webhooks
+from app.learning import pages as learning
+from app.learning.seat import Seat
 from app.live import Live
 from app.logs import configure_logging
 from app.open311 import api as open311
@@ -33,6 +35,7 @@ from app.reports import pages as reports
 from app.resources import Resources, open_resources
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
+from app.time import utc_now
 from app.triage import pages as triage
 from app.web import BodyLimit, SecurityHeaders, install_error_handlers, mount_static
 
@@ -55,7 +58,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
         reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
-        outgoing.router,
+        outgoing.router, learning.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:
@@ -88,11 +91,15 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
             await db.require_current_schema(resources.database.engine)
             async with resources.database.transaction() as session:
                 await require_reference_data(session, resources.rule_set)
-            _attach(app, resources)
+            seat = Seat(resources)
+            await seat.renew(utc_now())
+            _attach(app, seat.resources)
+            watching = asyncio.create_task(seat.watch(lambda renewed: setattr(app.state, "resources", renewed)))
             resources.live.start()
             _end_streams_with_signals(resources.live)
             gc.freeze()  # model and rules live as long as the process: no collection need look at them again
             yield
+            watching.cancel()
             await app.state.webhooks.close()
             await resources.live.stop()
 
