@@ -106,5 +106,6 @@ def register(resources: Resources, small: Model, boss: Actor) -> Register:
 def like_starter(starter: tuple[Manifest, Arrays], created: str, *, is_worse: bool = False) -> Model:
     """The starter's weights under another date."""
     manifest, arrays = starter
-    changed = {**arrays, "letter_weights": arrays["letter_weights"] * 0} if is_worse else arrays
+    weights = ("word_weights", "letter_weights")
+    changed = {**arrays, **{name: arrays[name] * 0 for name in weights}} if is_worse else arrays
     return resigned(Model(replace(manifest, created=created), changed))
