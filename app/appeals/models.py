@@ -35,6 +35,7 @@ class Appeal(SQLModel, table=True):
     `text` is the opening message as it stands now, `search_text` all of the citizen's words. `judgement` and
     `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
     `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
+    `label_value` says how much the judge would learn from a label (see app/triage/usefulness.py).
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
     """
 
@@ -46,6 +47,7 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_queue", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_department_queue", "department_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_useful", "state", "label_value", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
         Index("ix_appeal_nameless", "id", postgresql_where=text("author_name IS NULL")),
@@ -86,6 +88,7 @@ class Appeal(SQLModel, table=True):
     topic: str | None = Field(default=None, max_length=300)
     agency: str | None = Field(default=None, max_length=200)
     confidence: float | None = None
+    label_value: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     is_confirmed: bool = False
     severity: int = 2
     judgement: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)

@@ -18,7 +18,7 @@ from app.appeals.disclosure import shown_to_all
 from app.appeals.history import lines_of
 from app.appeals.models import AnswerState, Appeal, State
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
-from app.appeals.queue import ORDER_NAMES, STATE_NAMES, Cursor, Queue, Tab, tabs_for
+from app.appeals.queue import STATE_NAMES, Cursor, Queue, Tab, tabs_for
 from app.appeals.thread import conversation
 from app.platforms import PLATFORMS
 from app.resources import Resources
@@ -98,7 +98,7 @@ async def list_screen(desk: Desk, queue: Queue, after: Cursor | None, selected: 
         "queue": queue,
         "tabs": await tabs(desk, queue),
         "tokens": await tokens(desk, queue),
-        "orders": ORDER_NAMES,
+        "orders": queue.orders,
         "elsewhere": [
             (tabs_for(desk.actor.role)[tab], queue.url(tab=tab), count_text(found))
             for tab, found in elsewhere.items() if found

@@ -22,6 +22,7 @@ from app.sla import service as sla
 from app.time import utc_now
 from app.triage.facts import departments_by_code, facts_of, read_context
 from app.triage.models import LabelChoice
+from app.triage.usefulness import read_needs, usefulness
 from classifier import Guess, Judgement, severity_of
 from routing_rules import Decision, Facts
 
@@ -39,8 +40,10 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
     judgements = await asyncio.to_thread(resources.judge.judge, [appeal.search_text for appeal in batch])
     context = await read_context(session, {appeal.page_id for appeal in batch})
     departments = await departments_by_code(session)
+    needs = await read_needs(session, now)
     for appeal, judgement in zip(batch, judgements, strict=True):
         _label(resources, appeal, judgement)
+        appeal.label_value = usefulness(judgement.topic, judgement.appeal_probability, needs)
         _route(
             appeal, _decide(resources, facts_of(appeal, context[appeal.page_id], departments), now), departments, now
         )
