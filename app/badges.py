@@ -9,6 +9,7 @@ from sqlmodel import col
 from app.accounts.actor import RIGHTS, Actor, Right
 from app.appeals.models import Answer, appeal_columns
 from app.db import Database
+from app.handling.registry_queries import IS_CUT_OFF_AND_ASKED
 from app.intake.models import EventState, InboxEvent
 from app.intake.queries import STUCK
 from app.learning.overview import needs_attention
@@ -32,6 +33,7 @@ def badges_of(database: Database) -> Badges:
             counts["cut_off_pages"] = _capped(col(PublicPage.is_active), IS_CUT_OFF)
         if actor.role in RIGHTS[Right.OVERSEE]:
             counts["model_news"] = _capped(needs_attention(utc_now()))
+            counts["unreached_departments"] = _capped(IS_CUT_OFF_AND_ASKED)
         async with database.transaction() as session:
             row = (await session.execute(select(*(count.label(name) for name, count in counts.items())))).one()
         return dict(zip(counts, row, strict=True))

@@ -14,6 +14,7 @@ from app.accounts.models import Role
 from app.audit.service import audit
 from app.cli_channels import channels_app
 from app.cli_classifier import classifier_app
+from app.cli_departments import departments_app, territories_app
 from app.cli_pages import pages_app
 from app.installation import migrate_database, with_servers
 from app.intake import service as intake
@@ -34,6 +35,8 @@ for name, group in (("token", token_app), ("user", user_app), ("pages", pages_ap
     app.add_typer(group, name=name)
 app.add_typer(channels_app, name="channels")
 app.add_typer(classifier_app, name="classifier")
+app.add_typer(departments_app, name="departments")
+app.add_typer(territories_app, name="territories")
 
 
 @app.command()

@@ -20,6 +20,8 @@ from app.appeals import pages as appeals
 from app.badges import badges_of
 from app.forms import pages as forms
 from app.forms.limits import SlidingWindow
+from app.handling import pages as handling
+from app.handling import registry_pages as departments
 from app.intake import pages as intake
 from app.intake import webhooks
 from app.learning import pages as learning
@@ -58,7 +60,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
         reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
-        outgoing.router, learning.router,
+        outgoing.router, handling.router, departments.router, learning.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

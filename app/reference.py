@@ -10,14 +10,15 @@ from routing_rules import RuleSet, territory_path
 
 
 async def sync_reference_data(session: AsyncSession, rule_set: RuleSet) -> None:
-    """Add what the rule set names and the database lacks; update names. Nothing is removed: history points at it."""
+    """Add what the rule set names and the database lacks. Nothing is removed: history points at it.
+
+    What is there keeps its names: people edit the registry of departments, and the files are only its beginning.
+    """
     known = {department.code: department for department in (await session.scalars(select(Department))).all()}
     for entry in rule_set.departments:
         department = known.get(entry.code)
         if department is None:
-            department = Department(code=entry.code, name="", short_name="", kind="")
-            session.add(department)
-        department.name, department.short_name, department.kind = entry.name, entry.short_name, entry.kind
+            session.add(Department(code=entry.code, name=entry.name, short_name=entry.short_name, kind=entry.kind))
     await _sync_territories(session, rule_set)
 
 
@@ -35,10 +36,7 @@ async def _sync_territories(session: AsyncSession, rule_set: RuleSet) -> None:
     for code in sorted(names, key=lambda code: len(territory_path(code))):  # parents before children
         path = territory_path(code)
         parent = next((above for above in reversed(path[:-1]) if above in names), None)
-        territory = known.get(code)
-        if territory is None:
-            territory = Territory(code=code, name="", path="")
-            session.add(territory)
-        territory.name, territory.parent_code = names[code].name, parent
-        territory.path = "/".join(step for step in path if step in names)
-        await session.flush()
+        if code not in known:
+            steps = "/".join(step for step in path if step in names)
+            session.add(Territory(code=code, name=names[code].name, parent_code=parent, path=steps))
+            await session.flush()

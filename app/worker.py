@@ -25,6 +25,7 @@ from app.appeals.files import fetch_files
 from app.appeals.requests import follow_requests
 from app.db import require_current_schema
 from app.files.keeping import remove_unused
+from app.handling.silence import close_silent
 from app.intake.cropped import fetch_texts
 from app.intake.polling import poll_pages
 from app.intake.service import drain_batch, forget_payloads
@@ -128,6 +129,11 @@ async def sweep(resources: Resources) -> int:
     return await mark_breaches(resources, utc_now())
 
 
+async def close_questions(resources: Resources) -> int:
+    """Close what waits for a citizen who does not reply."""
+    return await close_silent(resources, utc_now())
+
+
 async def learn(resources: Resources) -> int:
     """Once a night: a challenger is trained when there is enough to learn from."""
     await learn_at_night(resources, utc_now())
@@ -172,6 +178,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
             cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
             cron(_named(jobs[Job.TELL_DEPARTMENTS]), name="cron_tell", second={3, 13, 23, 33, 43, 53}),
             cron(_named(Solo(follow)), name="cron_requests", second={38}),
+            cron(_named(Solo(close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
             cron(
                 _named(Solo(learn)),

@@ -1,6 +1,6 @@
 """Tables of people, browser sessions and API tokens."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlmodel import Field, SQLModel
@@ -32,6 +32,26 @@ class User(SQLModel, table=True):
     failed_attempts: int = 0
     locked_until: datetime | None = utc_field(default=None)
     created_at: datetime = utc_field()
+
+
+class RosterKind(StrEnum):
+    """What a person's days in the roster mean."""
+
+    AWAY = "away"
+    DUTY = "duty"  # suggested first
+
+
+class RosterEntry(SQLModel, table=True):
+    """Days on which a person is away or on duty, both included, by the center's calendar; who stands in, if anybody."""
+
+    __tablename__ = "roster_entry"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(max_length=10)
+    user_id: int = Field(foreign_key="app_user.id", index=True)
+    first_day: date
+    last_day: date
+    substitute_id: int | None = Field(default=None, foreign_key="app_user.id")
 
 
 class LoginSession(SQLModel, table=True):

@@ -1,10 +1,15 @@
 """Tables of departments and territories."""
 
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 
 class Department(SQLModel, table=True):
-    """A body that answers citizens. `code` is what routing rules name."""
+    """A body that answers citizens. `code` is what routing rules name.
+
+    Answers of a department with `is_checked` are looked at by the center before they go out. `territories` (ОКТМО) and
+    `spheres` say what it usually answers for: it is offered first there; what it must answer for is in the rules.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     code: str = Field(unique=True, max_length=80)
@@ -13,6 +18,10 @@ class Department(SQLModel, table=True):
     kind: str = Field(max_length=40)
     calendar_code: str = Field(default="office", max_length=80)
     is_active: bool = True
+    is_checked: bool = False
+    territories: list[str] = Field(default_factory=list, sa_type=JSONB)
+    spheres: list[str] = Field(default_factory=list, sa_type=JSONB)
+    parent_id: int | None = Field(default=None, foreign_key="department.id")
 
 
 class Territory(SQLModel, table=True):
