@@ -1,5 +1,6 @@
 """Who judges in a process: the champion at once, and when its file is bad, the last good model, for all to see."""
 
+import asyncio
 import os
 import pickle
 from collections.abc import Callable
@@ -8,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arq.worker import Worker
 
+from app import worker
 from app.accounts.actor import Actor
 from app.badges import badges_of
 from app.learning import registry
+from app.learning import seat as seats
 from app.learning.files import folder_of, write_model
 from app.learning.models import ModelVersion
 from app.learning.seat import Seat
 from app.main import create_app
 from app.resources import Resources
 from app.triage.service import judge_and_route
+from app.vault import create_key_file
 from classifier.training import Model, resigned
 from tests.conftest import NOW, VK
 from tests.learning.conftest import Register
@@ -153,14 +158,31 @@ async def test_taking_the_only_champion_back_seats_the_shipped_model_again(
     assert seat.resources.judge.version == resources.judge.version
 
 
+async def test_a_running_worker_gives_the_new_champion_to_the_jobs_that_begin_later(
+    seat: Seat, resources: Resources, register: Register, boss: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seats, "LOOK_EVERY_SECONDS", 0.05)
+    at_work: list[Worker] = []
+
+    async def work(built: Worker) -> None:
+        at_work.append(built)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(worker, "_work", work)
+    running = asyncio.create_task(worker._work_on(seat))
+    row = await register()
+    await crown(resources, row, boss)
+    async with asyncio.timeout(20):
+        while not at_work or at_work[0].ctx["resources"].judge.version != row.version:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert len(at_work) == 1
+
+
 async def test_a_web_process_opens_the_champion_at_its_start_and_takes_a_new_one_while_it_runs(
     resources: Resources, register: Register, boss: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
-    from app.learning import seat as seats
-    from app.vault import create_key_file
-
     monkeypatch.setattr(seats, "LOOK_EVERY_SECONDS", 0.05)
     create_key_file(resources.settings)
     first = await register("2026-11-19T00:00:00Z")
