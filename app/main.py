@@ -24,6 +24,8 @@ from app.handling import pages as handling
 from app.handling import registry_pages as departments
 from app.intake import pages as intake
 from app.intake import webhooks
+from app.learning import pages as learning
+from app.learning.seat import Seat
 from app.live import Live
 from app.logs import configure_logging
 from app.open311 import api as open311
@@ -37,6 +39,7 @@ from app.reports import quality_pages
 from app.resources import Resources, open_resources
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
+from app.time import utc_now
 from app.triage import pages as triage
 from app.triage import place_pages, similar_pages
 from app.web import BodyLimit, SecurityHeaders, install_error_handlers, mount_static
@@ -62,6 +65,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         duplicate_pages.router, place_pages.router, similar_pages.router, appeals_api.router,
         reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router,
         public_page.router, forms.router, open311.router, outgoing.router, handling.router, departments.router,
+        learning.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:
@@ -94,11 +98,15 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
             await db.require_current_schema(resources.database.engine)
             async with resources.database.transaction() as session:
                 await require_reference_data(session, resources.rule_set)
-            _attach(app, resources)
+            seat = Seat(resources)
+            await seat.renew(utc_now())
+            _attach(app, seat.resources)
+            watching = asyncio.create_task(seat.watch(lambda renewed: setattr(app.state, "resources", renewed)))
             resources.live.start()
             _end_streams_with_signals(resources.live)
             gc.freeze()  # model and rules live as long as the process: no collection need look at them again
             yield
+            watching.cancel()
             await app.state.webhooks.close()
             await resources.live.stop()
 

@@ -8,6 +8,7 @@ from app.audit.models import AuditEntry
 from app.departments.models import Department, Territory
 from app.files.models import MessageFile, StoredFile
 from app.intake.models import InboxEvent, PagePoll
+from app.learning.models import ModelVersion
 from app.outgoing.models import ChannelAppeal, DepartmentChannel, DepartmentDelivery
 from app.public_pages.models import OfficialBody, PageAudience, PublicPage
 from app.sla.models import Clock
@@ -18,6 +19,6 @@ metadata = SQLModel.metadata
 __all__ = [
     "Answer", "ApiToken", "Appeal", "AuditEntry", "ChannelAppeal", "Clock", "Contact", "Department",
     "DepartmentChannel", "DepartmentDelivery", "Draft", "HistoryEntry", "InboxEvent", "LabelChoice", "LoginSession",
-    "Message", "MessageFile", "OfficialBody", "PageAudience", "PagePoll", "PagePost", "PublicPage", "StoredFile",
-    "Territory", "User", "metadata",
+    "Message", "MessageFile", "ModelVersion", "OfficialBody", "PageAudience", "PagePoll", "PagePost", "PublicPage",
+    "StoredFile", "Territory", "User", "metadata",
 ]  # fmt: skip

@@ -82,6 +82,13 @@ class Settings(BaseSettings):
     is_cookie_secure: bool = Field(False, description="Отдавать cookie только по HTTPS; включите за TLS-прокси")
     rules_dir: Path | None = Field(None, description="Папка таблиц компетенции; пусто: таблицы из поставки")
     model_path: Path | None = Field(None, description="Файл модели классификатора; пусто: стартовая модель")
+    model_retrain_labels: int = Field(
+        200, ge=0, description="Сколько новых меток сотрудников нужно для ночного обучения модели; 0: не обучать"
+    )
+    model_retrain_hour: int = Field(3, ge=0, le=23, description="Час ночного обучения модели по времени центра")
+    model_auto_promote: bool = Field(
+        False, description="Принимать ночную модель самим, если она лучше с уверенностью 95 %; иначе ждать человека"
+    )
     center_name: str = Field("ЦУР Омской области", description="Название центра в заголовках страниц")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "Asia/Omsk", description="Часовой пояс центра для показа времени"

@@ -42,6 +42,7 @@ class Appeal(SQLModel, table=True):
     `text` is the opening message as it stands now, `search_text` all of the citizen's words. `judgement` and
     `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
     `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
+    `label_value` says how much the judge would learn from a label (see app/triage/usefulness.py).
     `waits_for` names a Wait; a question without a reply closes the appeal at `waits_until`. `return_count` is how often
     a department gave it back as not its own.
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
@@ -61,6 +62,7 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_queue", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_department_queue", "department_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_useful", "state", "label_value", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_danger", "queue_at", "id", postgresql_where=text("is_open AND danger IS NOT NULL")),
         Index("ix_appeal_message_kind", "message_kind", "id"),
@@ -109,6 +111,7 @@ class Appeal(SQLModel, table=True):
     topic: str | None = Field(default=None, max_length=300)
     agency: str | None = Field(default=None, max_length=200)
     confidence: float | None = None
+    label_value: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     is_confirmed: bool = False
     severity: int = 2
     danger: str | None = Field(default=None, max_length=100)

@@ -262,7 +262,7 @@ async def ids_on_tab(session: AsyncSession, queue: Queue, ids: Sequence[int], ac
 _PICKED = (
     _appeal.id, _appeal.queue_at, _appeal.platform, _appeal.kind, _appeal.state, _appeal.author_name, _appeal.text,
     _appeal.has_attachments, _appeal.is_edited, _appeal.is_talk, _appeal.is_confirmed, _appeal.severity,
-    _appeal.danger, _appeal.message_kind, _appeal.topic, _appeal.topic_group, _appeal.confidence,
+    _appeal.danger, _appeal.message_kind, _appeal.topic, _appeal.topic_group, _appeal.confidence, _appeal.label_value,
     _appeal.received_at, _appeal.closed_at, _appeal.next_due_at, _appeal.department_id, _appeal.page_id,
     _appeal.assignee_id,
 )  # fmt: skip
@@ -292,6 +292,8 @@ def _row_statement(picked: Select[Any], queue: Queue) -> Select[Any]:
 def _in_order(statement: Select[Any], queue: Queue, columns: Any) -> Select[Any]:
     if queue.is_by_due:
         return statement.order_by(columns.queue_at, columns.id)
+    if queue.is_by_value:
+        return statement.order_by(columns.label_value.desc(), columns.id.desc())
     return statement.order_by(columns.id.desc())
 
 
@@ -300,4 +302,7 @@ def _beyond(queue: Queue, after: Cursor | None) -> list[Condition]:
         return []
     if queue.is_by_due:
         return [tuple_(_appeal.queue_at, _appeal.id) > tuple_(literal(after.queue_at), literal(after.id))]
+    if queue.is_by_value:
+        last = select(_appeal.label_value).where(_appeal.id == after.id).scalar_subquery()
+        return [tuple_(_appeal.label_value, _appeal.id) < tuple_(last, literal(after.id))]
     return [_appeal.id < after.id]

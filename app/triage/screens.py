@@ -19,16 +19,7 @@ from app.appeals.duplicates import answered_repeats, repeats_of
 from app.appeals.history import lines_of
 from app.appeals.models import AnswerState, Appeal, State, Wait
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
-from app.appeals.queue import (
-    KIND_NAMES,
-    ORDER_NAMES,
-    STATE_NAMES,
-    WAIT_NAMES,
-    Cursor,
-    Queue,
-    Tab,
-    tabs_for,
-)
+from app.appeals.queue import KIND_NAMES, STATE_NAMES, WAIT_NAMES, Cursor, Queue, Tab, tabs_for
 from app.appeals.thread import ON_ITS_WAY, conversation
 from app.handling.panel import work_panel
 from app.platforms import PLATFORMS
@@ -113,7 +104,7 @@ async def list_screen(desk: Desk, queue: Queue, after: Cursor | None, selected: 
         "queue": queue,
         "tabs": await tabs(desk, queue),
         "tokens": await tokens(desk, queue),
-        "orders": ORDER_NAMES,
+        "orders": queue.orders,
         "elsewhere": [
             (tabs_for(desk.actor.role)[tab], queue.url(tab=tab), count_text(found))
             for tab, found in elsewhere.items() if found

@@ -24,6 +24,7 @@ from app.triage import alarms
 from app.triage.facts import PageContext, departments_by_code, facts_of, read_context
 from app.triage.models import LabelChoice
 from app.triage.places import gazetteer_of, note_places, place_step
+from app.triage.usefulness import read_needs, usefulness
 from classifier import Guess, Judgement, severity_of
 from classifier.emergency import Alarm, alarm_of
 from classifier.message_kinds import MessageKind, kind_of
@@ -45,9 +46,11 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
     context = await read_context(session, {appeal.page_id for appeal in batch})
     departments = await departments_by_code(session)
     gazetteer = gazetteer_of(resources.rule_set)
+    needs = await read_needs(session, now)
     for appeal, (judgement, alarm, kind) in zip(batch, opinions, strict=True):
         _label(resources, appeal, judgement)
         appeal.message_kind = kind
+        appeal.label_value = usefulness(judgement.topic, judgement.appeal_probability, needs)
         alarms.take_notice(appeal, alarm, appeal.search_text, now)
         alarms.weigh(appeal)
         note_places(appeal, context[appeal.page_id], gazetteer)

@@ -57,6 +57,7 @@ ADDRESSES = {
     "open": "/queue",
     "new": "/queue?tab=new",
     "review": "/queue?tab=review",
+    "useful": "/queue?tab=review&order=useful",
     "overdue": "/queue?tab=overdue",
     "mine": "/queue?tab=mine",
     "work": "/queue?tab=work",
@@ -183,11 +184,12 @@ settled AS (
 )
 INSERT INTO appeal (page_id, platform, kind, place, thread_key, author_external_id, author_name, external_id,
   post_external_id, text, search_text, has_attachments, is_edited, is_talk, state, cycle, version, topic_group, topic,
-  agency, confidence, is_confirmed, severity, judgement, routing, department_id, assignee_id, transfer_count,
-  return_count, next_due_at, received_at, closed_at)
+  agency, confidence, label_value, is_confirmed, severity, judgement, routing, department_id, assignee_id,
+  transfer_count, return_count, next_due_at, received_at, closed_at)
 SELECT page, CASE WHEN page % 50 = 0 THEN 'max' WHEN page % 3 = 0 THEN 'ok' ELSE 'vk' END, 'comment', 'wall',
   'wall:' || n, 'author-' || n % 200000, 'Житель ' || n % 200000, n::text, '700', words, words, n % 5 = 0, n % 11 = 0,
-  state IN ('routed', 'review') AND talk < 0.05, state, 1, 1, 'ЖКХ', topic_names[topic], NULL, 0.3 + 0.7 * due, false,
+  state IN ('routed', 'review') AND talk < 0.05, state, 1, 1, 'ЖКХ', topic_names[topic], NULL, 0.3 + 0.7 * due,
+  n * 7919 % 1000 / 1000.0, false,
   2 + n % 3,
   jsonb_build_object('model_version', 'bench', 'labels', jsonb_build_object('topic_group', jsonb_build_array(
     jsonb_build_object('label', 'ЖКХ', 'probability', 0.9)), 'agency', '[]'::jsonb,
