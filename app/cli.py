@@ -14,6 +14,7 @@ from app.accounts.models import Role
 from app.audit.service import audit
 from app.cli_channels import channels_app
 from app.cli_pages import pages_app
+from app.cli_rules import rules_app
 from app.installation import migrate_database, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
@@ -32,6 +33,7 @@ events_app = typer.Typer(no_args_is_help=True, help="Доставки, кото�
 for name, group in (("token", token_app), ("user", user_app), ("pages", pages_app), ("events", events_app)):
     app.add_typer(group, name=name)
 app.add_typer(channels_app, name="channels")
+app.add_typer(rules_app, name="rules")
 
 
 @app.command()

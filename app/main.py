@@ -87,7 +87,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
         async with open_resources(settings) as resources:
             await db.require_current_schema(resources.database.engine)
             async with resources.database.transaction() as session:
-                await require_reference_data(session, resources.rule_set)
+                await require_reference_data(session, await resources.rulebook.current(session))
             _attach(app, resources)
             resources.live.start()
             _end_streams_with_signals(resources.live)

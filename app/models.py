@@ -10,6 +10,7 @@ from app.files.models import MessageFile, StoredFile
 from app.intake.models import InboxEvent, PagePoll
 from app.outgoing.models import ChannelAppeal, DepartmentChannel, DepartmentDelivery
 from app.public_pages.models import OfficialBody, PageAudience, PublicPage
+from app.rules.models import RuleHit, RuleSetVersion, RuleSimulation
 from app.sla.models import Clock
 from app.triage.models import LabelChoice
 
@@ -18,6 +19,6 @@ metadata = SQLModel.metadata
 __all__ = [
     "Answer", "ApiToken", "Appeal", "AuditEntry", "ChannelAppeal", "Clock", "Contact", "Department",
     "DepartmentChannel", "DepartmentDelivery", "Draft", "HistoryEntry", "InboxEvent", "LabelChoice", "LoginSession",
-    "Message", "MessageFile", "OfficialBody", "PageAudience", "PagePoll", "PagePost", "PublicPage", "StoredFile",
-    "Territory", "User", "metadata",
+    "Message", "MessageFile", "OfficialBody", "PageAudience", "PagePoll", "PagePost", "PublicPage", "RuleHit",
+    "RuleSetVersion", "RuleSimulation", "StoredFile", "Territory", "User", "metadata",
 ]  # fmt: skip

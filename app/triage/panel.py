@@ -47,7 +47,8 @@ async def topic_panel(resources: Resources, session: AsyncSession, appeal: Appea
     guesses = labels.get("topic", [])
     found = await service.destinations(resources, session, appeal, [guess["label"] for guess in guesses])
     choices = tuple(_choice(guess["label"], guess["probability"], appeal, found) for guess in guesses)
-    least = resources.rule_set.tables.thresholds  # what the rules believe, so that the panel and the trace agree
+    rules = await resources.rulebook.current(session)
+    least = rules.tables.thresholds  # what the rules believe, so that the panel and the trace agree
     is_sure = appeal.is_confirmed or (appeal.confidence is not None and appeal.confidence >= least.topic)
     return TopicPanel(
         choices=choices,

@@ -120,7 +120,7 @@ async def rows_part(desk: Desk, queue: Queue, listing: Listing, selected: int | 
 async def row_views(desk: Desk, queue: Queue, rows: Sequence[QueueRow], selected: int | None) -> list[views.RowView]:
     """The rows as they are drawn; the clocks of all of them in one query."""
     clocks = views.nearest(await sla.open_clocks(desk.session, [row.id for row in rows])) if rows else {}
-    threshold = desk.resources.rule_set.tables.thresholds.topic
+    threshold = (await desk.resources.rulebook.current(desk.session)).tables.thresholds.topic
     query = queue.url().removeprefix("/queue")
     return [
         views.row_view(row, clocks.get(row.id), query, desk.now, threshold=threshold, selected=selected) for row in rows

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,7 @@ from app.time import utc_now
 from app.triage.facts import departments_by_code, facts_of, read_context
 from app.triage.models import LabelChoice
 from classifier import Guess, Judgement, severity_of
-from routing_rules import Decision, Facts
+from routing_rules import Decision, Facts, RuleSet
 
 LabelKind = Literal["topic_group", "topic", "agency"]
 LABEL_KINDS: tuple[LabelKind, ...] = ("topic_group", "topic", "agency")
@@ -33,22 +33,25 @@ STEP_FIELDS = ("layer", "rule", "outcome", "department", "because")
 
 
 async def judge_and_route(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
-    """Label and route these appeals, in memory: one prediction call, two queries. Rows need not be stored yet."""
+    """Label and route these appeals, in memory: one prediction call, three queries, one rule set for all.
+
+    Rows need not be stored yet.
+    """
     if not batch:
         return
+    rules = await resources.rulebook.current(session)
     judgements = await asyncio.to_thread(resources.judge.judge, [appeal.search_text for appeal in batch])
     context = await read_context(session, {appeal.page_id for appeal in batch})
     departments = await departments_by_code(session)
     for appeal, judgement in zip(batch, judgements, strict=True):
         _label(resources, appeal, judgement)
-        _route(
-            appeal, _decide(resources, facts_of(appeal, context[appeal.page_id], departments), now), departments, now
-        )
+        facts = facts_of(appeal, context[appeal.page_id], departments)
+        _route(appeal, _decide(rules, _dated(resources, facts, now)), departments, now)
 
 
-def _decide(resources: Resources, facts: Facts, now: datetime) -> Decision:
+def _decide(rules: RuleSet, facts: Facts) -> Decision:
     """Ask the rules. One that failed is skipped, marked in the trace, and alarms."""
-    decision = resources.rule_set.decide(replace(facts, on=_local_day(resources, now)))
+    decision = rules.decide(facts)
     for step in decision.steps:
         if step.outcome == "skipped":
             FAILED_RULES.labels(step.rule).inc()
@@ -56,9 +59,9 @@ def _decide(resources: Resources, facts: Facts, now: datetime) -> Decision:
     return decision
 
 
-def _local_day(resources: Resources, now: datetime) -> date:
-    """The center's own day: rules begin and expire by it."""
-    return now.astimezone(ZoneInfo(resources.settings.time_zone)).date()
+def _dated(resources: Resources, facts: Facts, now: datetime) -> Facts:
+    """The facts on the center's own day: rules begin and expire by it."""
+    return replace(facts, on=now.astimezone(ZoneInfo(resources.settings.time_zone)).date())
 
 
 def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
@@ -104,6 +107,7 @@ def _as_stored(decision: Decision, now: datetime) -> dict[str, Any]:
         "rule": decision.rule,
         "layer": decision.layer,
         "rule_set_version": decision.rule_set_version,
+        "co_departments": list(decision.co_departments),
         "steps": [{name: getattr(step, name) for name in STEP_FIELDS} for step in decision.steps],
         "at": now.isoformat(),
     }
@@ -212,7 +216,8 @@ async def _route_again(resources: Resources, session: AsyncSession, appeal: Appe
     context = await read_context(session, [appeal.page_id])
     departments = await departments_by_code(session)
     before, state = appeal.department_id, appeal.state
-    decision = _decide(resources, facts_of(appeal, context[appeal.page_id], departments), now)
+    facts = facts_of(appeal, context[appeal.page_id], departments)
+    decision = _decide(await resources.rulebook.current(session), _dated(resources, facts, now))
     _route(appeal, decision, departments, now)
     is_moved = appeal.department_id != before
     if is_moved:
@@ -244,12 +249,12 @@ async def destinations(
     context = (await read_context(session, [appeal.page_id]))[appeal.page_id]
     departments = await departments_by_code(session)
     groups = resources.judge.manifest.topic_to_group
-    today, found = _local_day(resources, utc_now()), {}
+    rules, now, found = await resources.rulebook.current(session), utc_now(), {}
     for topic in topics:
         facts = facts_of(appeal, context, departments, topic=topic)
         group = groups.get(topic, facts.topic_group)
-        facts = replace(facts, topic_group=group, severity=severity_of(topic), on=today)
-        found[topic] = departments[resources.rule_set.decide(facts).department]
+        facts = replace(facts, topic_group=group, severity=severity_of(topic))
+        found[topic] = departments[rules.decide(_dated(resources, facts, now)).department]
     if _is_routed_by_hand(appeal) and appeal.topic in found:
         found[appeal.topic] = departments[appeal.routing["department"]]
     return found

@@ -30,6 +30,7 @@ from app.main import create_app
 from app.platforms.rate import RateLimiter
 from app.reference import sync_reference_data
 from app.resources import Resources
+from app.rulebook import Rulebook
 from app.settings import Settings
 from app.sla import service as sla
 from app.time import utc_now
@@ -119,7 +120,7 @@ async def _resources(database_url: str) -> AsyncIterator[Resources]:
             files=open_file_store(settings),
             limiter=RateLimiter(),
             judge=Judge.load(),
-            rule_set=routing_rules.load(routing_rules.DEFAULT_DIRECTORY),
+            rulebook=Rulebook(routing_rules.load(routing_rules.DEFAULT_DIRECTORY)),
             live=Live(database_url),
         )
     await engine.dispose()
@@ -129,7 +130,7 @@ async def _furnish(resources: Resources) -> None:
     """Departments, territories, pages, and two people who are signed in."""
     now = utc_now()
     async with resources.database.transaction() as session:
-        await sync_reference_data(session, resources.rule_set)
+        await sync_reference_data(session, resources.rulebook.shipped)
         await session.execute(text(_PAGES_SQL), {"pages": PAGES})
         for login, role, cookie in (
             ("operator", Role.OPERATOR, OPERATOR_COOKIE),

@@ -13,6 +13,7 @@ from app.appeals import service as appeals
 from app.appeals.models import Appeal, State
 from app.errors import Conflict, Invalid, NotFound
 from app.resources import Resources
+from app.rulebook import Rulebook
 from app.sla.models import Clock
 from app.triage import service as triage
 from app.triage.models import LabelChoice
@@ -81,7 +82,7 @@ async def test_what_the_judge_and_the_rules_said_is_stored_with_alternatives_and
     assert appeal.confidence == judgement["labels"]["topic"][0]["probability"]
     assert appeal.severity == severity_of(appeal.topic or "")
     assert "won" in [step["outcome"] for step in appeal.routing["steps"]]
-    assert appeal.routing["rule_set_version"] == resources.rule_set.version
+    assert appeal.routing["rule_set_version"] == resources.rulebook.shipped.version
     told = await details(resources, "routed")
     assert told["steps"] == appeal.routing["steps"]
     assert (await details(resources, "judged"))["topic"] == appeal.topic
@@ -278,11 +279,11 @@ async def test_a_rule_that_fails_alarms_and_the_rules_are_asked_for_the_centers_
     class Breaking:
         def decide(self, facts: Facts) -> Any:
             asked.append(facts)
-            decision = resources.rule_set.decide(facts)
+            decision = resources.rulebook.shipped.decide(facts)
             broken = replace(decision.steps[0], rule="сломанное", outcome="skipped")
             return replace(decision, steps=(broken, *decision.steps))
 
-    broken = replace(resources, rule_set=Breaking())  # type: ignore[arg-type]
+    broken = replace(resources, rulebook=Rulebook(Breaking()))  # type: ignore[arg-type]
     before = FAILED_RULES.labels("сломанное")._value.get()
     evening = datetime(2026, 11, 23, 20, 0, tzinfo=NOW.tzinfo)  # two in the morning of the 24th in Omsk
     async with resources.database.transaction() as session:
