@@ -32,10 +32,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Ответ в JSON")]
 STATES = {"draft": "черновик", "published": "действует", "retired": "действовала"}
 
 
+def _directory(named: str) -> dict[str, str] | None:
+    return read_texts(Path(named)) if named and Path(named).is_dir() else None
+
+
 async def _files_of(session: AsyncSession, named: str) -> dict[str, str]:
     """Files of a version or of a directory; without a name, of the version in force. Raises NotFound, OSError."""
-    if named and Path(named).is_dir():
-        return read_texts(Path(named))
+    if files := _directory(named):
+        return files
     if named:
         return (await version_named(session, named)).files
     found = await published_version(session)

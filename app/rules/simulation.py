@@ -1,8 +1,9 @@
 """A draft replayed over past appeals: in the background for the web, at once for the command line."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +26,7 @@ from app.rules.versions import load_draft, load_version, published_version
 from app.settings import get_settings
 from app.time import utc_now
 from routing_rules import RuleSet
-from routing_rules.simulation import Simulation
+from routing_rules.simulation import Outcome, Simulation
 
 log = structlog.get_logger()
 LAST = 100_000
@@ -55,7 +56,14 @@ async def simulate(
         effect = await expected_effect(session, outcome, now)
     names = {code: rules.names.department(code) for rules in (old, new) for code in _departments(outcome.load_before,
              outcome.load_after)}  # fmt: skip
-    return {"old": old.version, "new": new.version, **asdict(outcome), "effect": effect, "names": names}
+    return {"old": old.version, "new": new.version, **as_document(outcome), "effect": effect, "names": names}
+
+
+def as_document(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as JSON knows it."""
+    counted = {one.name: getattr(outcome, one.name) for one in fields(outcome)}
+    plain = {name: dict(value) if isinstance(value, Counter) else value for name, value in counted.items()}
+    return {**plain, "moves": [asdict(move) for move in outcome.moves]}
 
 
 def _departments(*loads: Mapping[str, int]) -> set[str]:

@@ -84,13 +84,13 @@ ADDRESSES = {
 
 async def run(database_url: str, rows: int = 1_000_000) -> dict[str, dict[str, Any]]:
     """Fills the database (which must be migrated and empty) and measures."""
-    async with _resources(database_url) as resources:
+    async with resources_of(database_url) as resources:
         engine = resources.database.engine
-        await _furnish(resources)
+        await furnish(resources)
         empty = await _measure(resources, await _values(engine))
-        await _fill(engine, 1, FEW)
+        await fill(engine, 1, FEW)
         few = await _measure(resources, await _values(engine))
-        await _fill(engine, FEW + 1, rows)
+        await fill(engine, FEW + 1, rows)
         many = await _measure(resources, await _values(engine))
     return {
         f"queue_{name}_p95_ms": {
@@ -106,7 +106,7 @@ async def run(database_url: str, rows: int = 1_000_000) -> dict[str, dict[str, A
 
 
 @asynccontextmanager
-async def _resources(database_url: str) -> AsyncIterator[Resources]:
+async def resources_of(database_url: str) -> AsyncIterator[Resources]:
     settings = Settings(database_url=database_url, redis_url="unix:///nowhere")
     engine = db.create_engine(database_url, 4)
     async with httpx.AsyncClient() as client:
@@ -126,7 +126,7 @@ async def _resources(database_url: str) -> AsyncIterator[Resources]:
     await engine.dispose()
 
 
-async def _furnish(resources: Resources) -> None:
+async def furnish(resources: Resources) -> None:
     """Departments, territories, pages, and two people who are signed in."""
     now = utc_now()
     async with resources.database.transaction() as session:
@@ -216,7 +216,7 @@ SELECT page_id, platform, kind, place, 'wall:' || id, external_id, author_extern
 """
 
 
-async def _fill(engine: AsyncEngine, first: int, last: int) -> None:
+async def fill(engine: AsyncEngine, first: int, last: int) -> None:
     """Appeals with these numbers, the open ones with clock and message. Indexes are built anew after: much faster."""
     topics = Judge.load().manifest.labels["topic"]
     values: dict[str, Any] = {"first": first, "last": last}

@@ -99,8 +99,7 @@ async def test_two_people_do_not_overwrite_each_other(
 async def test_a_tie_and_a_closed_department_keep_a_draft_from_being_published(
     published: Resources, draft: RuleSetVersion, vera: Actor
 ) -> None:
-    tied = 'ГО-901,,"Автостанции, автовокзалы",52701000,,,omsk-city,
-ГО-001,'
+    tied = 'ГО-901,,"Автостанции, автовокзалы",52701000,,,omsk-city,\nГО-001,'
     await change(published, draft, "matrix.csv", "ГО-001,", tied, vera)
     async with published.database.transaction() as session:
         await session.execute(update(Department).where(Department.code == "minobr").values(is_active=False))
