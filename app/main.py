@@ -31,6 +31,8 @@ from app.reference import require_reference_data
 from app.reports import api as reports_api
 from app.reports import pages as reports
 from app.resources import Resources, open_resources
+from app.rules import editing_pages as rules_editing
+from app.rules import pages as rules
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
 from app.triage import pages as triage
@@ -55,7 +57,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
         reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
-        outgoing.router,
+        outgoing.router, rules.router, rules_editing.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

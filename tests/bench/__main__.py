@@ -57,8 +57,8 @@ def main() -> None:
                 "route": route.run,
                 "judge": judge.run,
                 "intake": lambda: intake.run(settings, options.port),
-                "simulate": lambda: asyncio.run(simulate.run(servers.database_url)),
                 "queue": lambda: asyncio.run(queue_page.run(servers.database_url, options.rows)),
+                "simulate": lambda: asyncio.run(simulate.run(servers.database_url)),
             }
             for name, run in benchmarks.items():
                 if options.only in ("", name):

@@ -152,9 +152,11 @@ async def furnish(resources: Resources) -> None:
 
 
 _PAGES_SQL = """
-INSERT INTO public_page (key, platform, external_id, name, territory_code, credentials, is_active, created_at)
+INSERT INTO public_page (key, platform, external_id, name, territory_code, credentials, is_active, created_at,
+  failed_checks)
 SELECT 'key-' || n, CASE WHEN n % 50 = 0 THEN 'max' WHEN n % 3 = 0 THEN 'ok' ELSE 'vk' END, n, 'Страница ' || n,
-       (SELECT code FROM territory ORDER BY code OFFSET n % (SELECT count(*) FROM territory) LIMIT 1), '', true, now()
+       (SELECT code FROM territory ORDER BY code OFFSET n % (SELECT count(*) FROM territory) LIMIT 1), '', true, now(),
+       0
 FROM generate_series(1, :pages) n
 """
 
