@@ -32,6 +32,7 @@ from app.reports import api as reports_api
 from app.reports import pages as reports
 from app.resources import Resources, open_resources
 from app.rules import editing_pages as rules_editing
+from app.rules import matrix_pages as rules_matrix
 from app.rules import pages as rules
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
@@ -57,7 +58,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
         reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
-        outgoing.router, rules.router, rules_editing.router,
+        outgoing.router, rules.router, rules_editing.router, rules_matrix.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

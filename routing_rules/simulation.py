@@ -88,7 +88,9 @@ class Simulation:
         counted.hits[now.rule] += 1
         counted.to_desk += now.layer == "default" and was.layer != "default"
         counted.from_desk += was.layer == "default" and now.layer != "default"
-        counted.failed.update(step.rule for step in now.steps if step.outcome == "skipped")
+        for step in now.steps:
+            if step.outcome == "skipped":
+                counted.failed[step.rule] += 1
         if appeal.final is not None:
             counted.decided += 1
             counted.agreed_before += was.department == appeal.final

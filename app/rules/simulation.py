@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import and_, or_, select, update
@@ -23,7 +22,6 @@ from app.rules.history import count_history, past_appeals
 from app.rules.models import RuleSimulation, SimulationState
 from app.rules.service import RulesRefused, check_draft, read_rules
 from app.rules.versions import load_draft, load_version, published_version
-from app.settings import get_settings
 from app.time import utc_now
 from routing_rules import RuleSet
 from routing_rules.simulation import Outcome, Simulation
@@ -44,13 +42,15 @@ async def simulate(
     async with database.transaction() as session:
         total = await count_history(session, last)
     simulation, done = Simulation(old, new), 0
-    today = {"on": now.astimezone(ZoneInfo(get_settings().time_zone)).date()}
-    async for portion in past_appeals(database, last, today):
-        await asyncio.to_thread(simulation.take, portion)
+    deciding = asyncio.create_task(asyncio.sleep(0))
+    async for portion in past_appeals(database, last, now, (old, new)):
+        await deciding  # while these are decided, the next are read
+        deciding = asyncio.create_task(asyncio.to_thread(simulation.take, portion))
         done += len(portion)
         told = on_share(min(1.0, done / max(total, 1)))
         if told is not None:
             await told
+    await deciding
     outcome = simulation.outcome
     async with database.transaction() as session:
         effect = await expected_effect(session, outcome, now)

@@ -139,7 +139,7 @@ async def examples_of(session: AsyncSession, move: Mapping[str, Any]) -> list[Ex
         .order_by(col(Appeal.id).desc())
     )
     looks = {move["after"]: "good", move["before"]: "warn"}
-    return [Example(number, words, name, looks.get(code, "warn")) for number, words, code, name in found]
+    return [Example(number or 0, words, name, looks.get(code, "warn")) for number, words, code, name in found]
 
 
 def chosen_move(result: Mapping[str, Any], wanted: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import Counter
@@ -20,7 +19,7 @@ from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
 from app.time import utc_now
-from app.triage.facts import departments_by_code, facts_of, read_context
+from app.triage.facts import dated, departments_by_code, earlier_appeals, facts_of, read_context
 from app.triage.models import LabelChoice
 from classifier import Guess, Judgement, severity_of
 from routing_rules import Decision, Facts, RuleSet
@@ -43,10 +42,11 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
     judgements = await asyncio.to_thread(resources.judge.judge, [appeal.search_text for appeal in batch])
     context = await read_context(session, {appeal.page_id for appeal in batch})
     departments = await departments_by_code(session)
-    for appeal, judgement in zip(batch, judgements, strict=True):
+    earlier = await earlier_appeals(session, rules, batch)
+    for place, (appeal, judgement) in enumerate(zip(batch, judgements, strict=True)):
         _label(resources, appeal, judgement)
-        facts = facts_of(appeal, context[appeal.page_id], departments)
-        _route(appeal, _decide(rules, _dated(resources, facts, now)), departments, now)
+        facts = facts_of(appeal, context[appeal.page_id], departments, earlier=earlier.get(place, ()))
+        _route(appeal, _decide(rules, _dated(resources, facts, appeal, now)), departments, now)
 
 
 def _decide(rules: RuleSet, facts: Facts) -> Decision:
@@ -59,9 +59,8 @@ def _decide(rules: RuleSet, facts: Facts) -> Decision:
     return decision
 
 
-def _dated(resources: Resources, facts: Facts, now: datetime) -> Facts:
-    """The facts on the center's own day: rules begin and expire by it."""
-    return replace(facts, on=now.astimezone(ZoneInfo(resources.settings.time_zone)).date())
+def _dated(resources: Resources, facts: Facts, appeal: Appeal, now: datetime) -> Facts:
+    return dated(facts, resources.settings.time_zone, now, appeal.received_at)
 
 
 def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
@@ -216,8 +215,10 @@ async def _route_again(resources: Resources, session: AsyncSession, appeal: Appe
     context = await read_context(session, [appeal.page_id])
     departments = await departments_by_code(session)
     before, state = appeal.department_id, appeal.state
-    facts = facts_of(appeal, context[appeal.page_id], departments)
-    decision = _decide(await resources.rulebook.current(session), _dated(resources, facts, now))
+    rules = await resources.rulebook.current(session)
+    earlier = (await earlier_appeals(session, rules, [appeal])).get(0, ())
+    facts = facts_of(appeal, context[appeal.page_id], departments, earlier=earlier)
+    decision = _decide(rules, _dated(resources, facts, appeal, now))
     _route(appeal, decision, departments, now)
     is_moved = appeal.department_id != before
     if is_moved:
@@ -250,11 +251,12 @@ async def destinations(
     departments = await departments_by_code(session)
     groups = resources.judge.manifest.topic_to_group
     rules, now, found = await resources.rulebook.current(session), utc_now(), {}
+    earlier = (await earlier_appeals(session, rules, [appeal])).get(0, ())
     for topic in topics:
-        facts = facts_of(appeal, context, departments, topic=topic)
+        facts = facts_of(appeal, context, departments, topic=topic, earlier=earlier)
         group = groups.get(topic, facts.topic_group)
         facts = replace(facts, topic_group=group, severity=severity_of(topic))
-        found[topic] = departments[rules.decide(_dated(resources, facts, now)).department]
+        found[topic] = departments[rules.decide(_dated(resources, facts, appeal, now)).department]
     if _is_routed_by_hand(appeal) and appeal.topic in found:
         found[appeal.topic] = departments[appeal.routing["department"]]
     return found

@@ -1,10 +1,13 @@
 """/rules in the browser of a manager: look, draft, edit, check, simulate, publish, roll back."""
 
+import io
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from openpyxl import load_workbook
+from sqlalchemy import text
 
 from app.accounts.models import Role
 from app.public_pages.models import PublicPage
@@ -14,7 +17,7 @@ from app.rules.simulation import run_waiting
 from routing_rules import parse
 from tests.conftest import NOW
 from tests.office import rows
-from tests.rules.past import TOPIC, write_past
+from tests.rules.past import OTHER, TOPIC, write_past
 from tests.signed_in import signed_in
 
 
@@ -166,3 +169,66 @@ async def test_rules_are_for_managers(app: FastAPI, published: Resources, role: 
     async with await signed_in(app, published, role) as browser:
         assert (await browser.get("/rules")).status_code == 403
         assert (await browser.post("/rules/drafts")).status_code == 403
+
+
+async def test_history_proposes_a_cell_and_a_manager_accepts_it_into_the_draft(
+    manager: httpx.AsyncClient, published: Resources, page: PublicPage, started: int
+) -> None:
+    await write_past(published, 300, NOW)
+    async with published.database.transaction() as session:
+        await session.execute(
+            text(
+                "UPDATE appeal SET received_at = now(), topic = CASE WHEN id <= 200 THEN :topic ELSE :other END,"
+                " department_id = (SELECT d.id FROM department d"
+                " WHERE code = CASE WHEN appeal.id = 7 THEN 'minobr' ELSE 'minkult' END)"
+            ),
+            {"topic": TOPIC, "other": OTHER},
+        )
+        decided = await session.scalar(
+            text(
+                "SELECT count(*) FROM appeal WHERE topic = :topic AND NOT is_talk AND (is_confirmed OR"
+                " routing->>'layer' = 'hand' OR state IN ('answered', 'in_work', 'interim'))"
+            ),
+            {"topic": TOPIC},
+        )
+    shown = (await manager.get("/rules/hints")).text
+    assert f"{decided - 1} из {decided}" in shown
+    assert "Принять" not in shown
+    assert "Принять" in (await manager.get(f"/rules/hints?version={started}")).text
+    form = {"edition": "1", "topic": TOPIC, "territory": "52701000", "department": "minkult"}
+    accepted = await manager.post(f"/rules/versions/{started}/hints", data=form)
+    assert "Ячейка ГО-004 добавлена" in accepted.text
+    assert f"{decided - 1} из {decided}" not in accepted.text
+    cells = parse((await latest(published)).files).tables.cells
+    assert [cell.department for cell in cells if cell.id == "ГО-004"] == ["minkult"]
+
+
+async def test_the_matrix_goes_out_as_a_workbook_and_comes_back_changed(
+    manager: httpx.AsyncClient, published: Resources, started: int
+) -> None:
+    address = f"/rules/versions/{started}/matrix"
+    response = await manager.get(f"{address}.xlsx")
+    assert response.status_code == 200
+    same = await manager.post(address, data={"edition": "1"}, files={"file": ("матрица.xlsx", response.content)})
+    assert "Отличий нет" in same.text
+    workbook = load_workbook(io.BytesIO(response.content))
+    sheet = workbook.active
+    header = [cell.value for cell in sheet[1]]
+    assert sheet.freeze_panes == "E2"
+    city = header.index("Омск (52701000)")
+    (row,) = [row for row in sheet.iter_rows(min_row=2) if row[1].value == TOPIC and row[city].value]
+    row[city].value = "Минобр + mintrans"
+    buffer = io.BytesIO()
+    workbook.save(buffer)
+    changed = await manager.post(address, data={"edition": "2"}, files={"file": ("m.xlsx", buffer.getvalue())})
+    assert changed.status_code == 422
+    assert "ведомства «Минобр» нет" in changed.text
+    row[city].value = "minobr + mintrans"
+    buffer = io.BytesIO()
+    workbook.save(buffer)
+    await manager.post(address, data={"edition": "2"}, files={"file": ("m.xlsx", buffer.getvalue())})
+    cells = parse((await latest(published)).files).tables.cells
+    (cell,) = [cell for cell in cells if cell.id == "ГО-004"]
+    assert (cell.department, cell.co_departments, len(cells)) == ("minobr", ("mintrans",), 574)
+    broken = await manager.post(address, data={"edition": "3"}, files={"file": ("m.xlsx", b"not a workbook")})
+    assert broken.status_code == 422
