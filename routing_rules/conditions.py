@@ -62,11 +62,13 @@ class Hours(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row of the table. `covers(a, b)`: whenever b holds, a holds too (used to find unreachable rules).
+    """One row of the table: `title` names it to managers. `covers(a, b)`: whenever b holds, a holds too (used to find
+    unreachable rules).
 
     `index` makes a finder of (position, wanted) pairs; a condition without one is tested rule by rule.
     """
 
+    title: str
     read: Callable[[object], Any]
     holds: Callable[[Case, Any], bool]
     covers: Callable[[Any, Any], bool]
@@ -251,6 +253,7 @@ def _by_severity(wanted: Iterable[tuple[int, int]]) -> Finder:
 
 
 def _one_of(
+    title: str,
     seen: Callable[[Case], Collection[str]],
     otherwise: str,
     read: Callable[[object], frozenset[str]] = _read_names,
@@ -258,6 +261,7 @@ def _one_of(
 ) -> Condition:
     """A condition of equality: one of the wanted names is among those seen in the case."""
     return Condition(
+        title=title,
         read=read,
         holds=lambda case, wanted: not wanted.isdisjoint(seen(case)),
         covers=covers,
@@ -267,19 +271,27 @@ def _one_of(
 
 
 CONDITIONS: dict[str, Condition] = {
-    "page": _one_of(page, "другая страница"),
-    "topic": _one_of(topic, "тема другая или ниже порога"),
-    "words": Condition(_read_words, words, Words.cover, "в тексте нет нужных слов", _by_word),
-    "topic_group": _one_of(topic_group, "группа тем другая или ниже порога"),
-    "territory": _one_of(territory, "другая территория", _read_territories, _territories_cover),
-    "sphere": _one_of(sphere, "страница другой сферы"),
-    "platform": _one_of(platform, "другая площадка"),
-    "kind": _one_of(kind, "другой вид сообщения", _read_kinds),
-    "severity_at_least": Condition(_read_severity, severity_at_least, int.__le__, "важность ниже", _by_severity),
-    "confidence_at_least": Condition(_read_share, confidence_at_least, float.__le__, "уверенность ниже"),
-    "confidence_below": Condition(_read_share, confidence_below, float.__ge__, "уверенность выше"),
-    "earlier_appeals_at_least": Condition(_read_earlier, earlier_appeals_at_least, Earlier.covers, "автор писал реже"),
-    "weekday": _one_of(weekday, "другой день недели", _read_weekdays),
-    "hours": Condition(_read_hours, hours, Hours.covers, "другое время суток"),
-    "is_working_day": Condition(_read_yes_or_no, is_working_day, bool.__eq__, "день по календарю другой"),
+    "page": _one_of("страница", page, "другая страница"),
+    "topic": _one_of("тема", topic, "тема другая или ниже порога"),
+    "words": Condition("слова", _read_words, words, Words.cover, "в тексте нет нужных слов", _by_word),
+    "topic_group": _one_of("группа тем", topic_group, "группа тем другая или ниже порога"),
+    "territory": _one_of("территория", territory, "другая территория", _read_territories, _territories_cover),
+    "sphere": _one_of("сфера", sphere, "страница другой сферы"),
+    "platform": _one_of("площадка", platform, "другая площадка"),
+    "kind": _one_of("вид", kind, "другой вид сообщения", _read_kinds),
+    "severity_at_least": Condition(
+        "важность от", _read_severity, severity_at_least, int.__le__, "важность ниже", _by_severity
+    ),
+    "confidence_at_least": Condition(
+        "уверенность от", _read_share, confidence_at_least, float.__le__, "уверенность ниже"
+    ),
+    "confidence_below": Condition("уверенность ниже", _read_share, confidence_below, float.__ge__, "уверенность выше"),
+    "earlier_appeals_at_least": Condition(
+        "писал раньше", _read_earlier, earlier_appeals_at_least, Earlier.covers, "автор писал реже"
+    ),
+    "weekday": _one_of("день недели", weekday, "другой день недели", _read_weekdays),
+    "hours": Condition("часы", _read_hours, hours, Hours.covers, "другое время суток"),
+    "is_working_day": Condition(
+        "рабочий день", _read_yes_or_no, is_working_day, bool.__eq__, "день по календарю другой"
+    ),
 }

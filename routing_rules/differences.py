@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from routing_rules.case import Case
+from routing_rules.checks import TERRITORY_CONDITION
+from routing_rules.conditions import CONDITIONS
 from routing_rules.evaluation import RuleSet
 from routing_rules.matrix import Address, group_cells_by_address
 from routing_rules.model import Cell, ExceptionRule, Facts, Mode
@@ -123,12 +125,16 @@ def _fields(rules: RuleSet, rule: ExceptionRule) -> dict[str, str]:
         "причина": rule.reason,
         "действует по": f"{rule.expires:%d.%m.%Y}" if rule.expires else "бессрочно",
     }
-    fields |= {f"условие {name}": value_text(value) for name, value in rule.when.items()}
-    return fields | {f"оговорка {name}": value_text(value) for name, value in rule.unless.items()}
+    for prefix, conditions in (("условие", rule.when), ("оговорка", rule.unless)):
+        for name, value in conditions.items():
+            fields[f"{prefix} «{CONDITIONS[name].title}»"] = value_text(rules, name, value)
+    return fields
 
 
-def value_text(value: Any) -> str:
-    """The value of a condition, as its author would write it."""
+def value_text(rules: RuleSet, condition: str, value: Any) -> str:
+    """The value of a condition as managers read it."""
+    if condition == TERRITORY_CONDITION:
+        return ", ".join(rules.names.territory(code) for code in sorted(value))
     if isinstance(value, Words):
         return ", ".join([*sorted(value.exact), *(f"{stem}*" for stem in value.stems), *value.phrases])
     if isinstance(value, frozenset):

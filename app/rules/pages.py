@@ -28,6 +28,7 @@ from app.rules.views import (
 )
 from app.web import render
 from routing_rules import Decision, Facts, RuleSet, territory_path
+from routing_rules.conditions import CONDITIONS
 from routing_rules.differences import MODE_NAMES, differences, value_text
 from routing_rules.territory import is_territory_code
 
@@ -95,6 +96,7 @@ async def show_exceptions(
         days=DAYS_OBSERVED,
         modes=MODE_NAMES,
         value_text=value_text,
+        conditions=CONDITIONS,
         **await frame(session, book, "exceptions"),
     )
 

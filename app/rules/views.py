@@ -85,7 +85,8 @@ def steps_of(version: RuleSetVersion, simulation: RuleSimulation | None, *, need
     if needs_approval:
         found.append(("Согласие второго человека", "done" if version.approved_by else ""))
     found.append(("Публикация", ""))
-    at = next((number for number, (_, look) in enumerate(found) if not look), len(found))
+    ways = found[:-1] if errors else found  # with errors nothing leads to publication
+    at = next((number for number, (_, look) in enumerate(ways) if not look), len(found))
     return [Step(name, "now" if number == at else look) for number, (name, look) in enumerate(found)]
 
 
