@@ -20,6 +20,7 @@ from app.appeals import pages as appeals
 from app.badges import badges_of
 from app.forms import pages as forms
 from app.forms.limits import SlidingWindow
+from app.handling import pages as handling
 from app.intake import pages as intake
 from app.intake import webhooks
 from app.live import Live
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router, appeals_api.router,
         reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
-        outgoing.router, rules.router, rules_editing.router, rules_matrix.router,
+        outgoing.router, handling.router, rules.router, rules_editing.router, rules_matrix.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:

@@ -24,6 +24,7 @@ from app.appeals.files import fetch_files
 from app.appeals.requests import follow_requests
 from app.db import require_current_schema
 from app.files.keeping import remove_unused
+from app.handling.silence import close_silent
 from app.intake.cropped import fetch_texts
 from app.intake.polling import poll_pages
 from app.intake.service import drain_batch, forget_payloads
@@ -138,6 +139,11 @@ async def sweep(resources: Resources) -> int:
     return await mark_breaches(resources, utc_now())
 
 
+async def close_questions(resources: Resources) -> int:
+    """Close what waits for a citizen who does not reply."""
+    return await close_silent(resources, utc_now())
+
+
 async def tidy(resources: Resources) -> int:
     """Retention: raw deliveries, lapsed sessions, files that no message carries."""
     now = utc_now()
@@ -179,6 +185,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
             cron(_named(Solo(follow)), name="cron_requests", second={38}),
             cron(_named(jobs[Job.SIMULATE_RULES]), name="cron_simulations", second={23}),
             cron(_named(Solo(count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
+            cron(_named(Solo(close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
         ],
         redis_settings=redis_settings(resources.settings.redis_url),

@@ -46,6 +46,15 @@ SECRET = "vkSecretExample123"
 PASSWORD = "a-long-test-password"
 KEPT_TABLES = {"department", "territory", "alembic_version"}
 
+_DELETES = "".join(f'DELETE FROM "{name}";' for name in metadata.tables if name not in KEPT_TABLES)
+# Ten times faster than TRUNCATE, which makes new files for every table and index.
+EMPTY = f"""DO $$ DECLARE one record; BEGIN
+  SET LOCAL session_replication_role = replica;
+  {_DELETES}
+  FOR one IN SELECT format('%I.%I', schemaname, sequencename) AS name FROM pg_sequences WHERE last_value IS NOT NULL
+  LOOP PERFORM setval(one.name::regclass, 1, false); END LOOP;
+END $$"""
+
 
 class RecordedQueue(Queue):
     """A queue that remembers the nudges instead of sending them."""
@@ -101,9 +110,8 @@ async def engine(postgres_url: str, rule_set: routing_rules.RuleSet) -> AsyncIte
 @pytest.fixture
 async def database(engine: AsyncEngine) -> db.Database:
     """An empty database: what a test commits is really committed, and gone before the next test."""
-    tables = ", ".join(f'"{name}"' for name in metadata.tables if name not in KEPT_TABLES)
     async with engine.begin() as connection:
-        await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        await connection.execute(text(EMPTY))
     return db.Database(engine, RecordedQueue())
 
 

@@ -24,7 +24,7 @@ import psutil
 import pytest
 import uvicorn
 
-from app.sandbox.vk_stand_in import VkStandIn
+from app.sandbox.stand_ins import STAND_INS
 
 PATIENCE_SECONDS = 90.0  # a busy machine starts a process in ten seconds
 POLL_SECONDS = 0.05
@@ -185,16 +185,17 @@ class Installation:
 
 
 class StandIn:
-    """A VKontakte that listens on a port of its own, beside the test."""
+    """A network that listens on a port of its own, beside the test; VKontakte unless another is named."""
 
-    def __init__(self) -> None:
+    def __init__(self, code: str = "vk") -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.http = httpx.Client(base_url=f"{self.url}/stand-in", trust_env=False, timeout=30)
-        stand_in = VkStandIn(retry_delays_seconds=(1.0,) * 60)
+        made: Any = STAND_INS[code]
+        stand_in = made(retry_delays_seconds=(1.0,) * 60)
         config = uvicorn.Config(stand_in.app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="vk-stand-in", daemon=True)
+        self._thread = threading.Thread(target=self._server.run, name=f"{code}-stand-in", daemon=True)
 
     def start(self) -> None:
         """Listen."""
@@ -233,9 +234,9 @@ class StandIn:
 
 
 @contextmanager
-def running_stand_in() -> Iterator[StandIn]:
+def running_stand_in(code: str = "vk") -> Iterator[StandIn]:
     """A stand-in for as long as it is needed."""
-    stand_in = StandIn()
+    stand_in = StandIn(code)
     stand_in.start()
     try:
         yield stand_in

@@ -1,6 +1,6 @@
 """Tables of people, browser sessions and API tokens."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlmodel import Field, SQLModel
@@ -32,6 +32,16 @@ class User(SQLModel, table=True):
     failed_attempts: int = 0
     locked_until: datetime | None = utc_field(default=None)
     created_at: datetime = utc_field()
+
+
+class Absence(SQLModel, table=True):
+    """Days on which a person is away, both included, by the center's calendar; who stands in, if anybody."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="app_user.id", index=True)
+    first_day: date
+    last_day: date
+    substitute_id: int | None = Field(default=None, foreign_key="app_user.id")
 
 
 class LoginSession(SQLModel, table=True):

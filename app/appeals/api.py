@@ -146,6 +146,28 @@ async def write_answer(
 
 
 @router.post(
+    "/answers/{answer_id}/retry",
+    tags=["Обращения"],
+    summary="Отправить недоставленный ответ ещё раз",
+    responses=refusals(404, 409),
+)
+async def retry_answer(session: SessionDep, actor: TokenDep, answer_id: IdPath) -> AnswerItem:
+    """Для ответа в состоянии failed, hands_needed или unknown. Сначала убедитесь, что житель его не видит."""
+    return AnswerItem.model_validate(await service.retry_answer(session, answer_id, actor, now=utc_now()))
+
+
+@router.post(
+    "/answers/{answer_id}/confirmation",
+    tags=["Обращения"],
+    summary="Подтвердить, что ответ дошёл",
+    responses=refusals(404, 409),
+)
+async def confirm_answer(session: SessionDep, actor: TokenDep, answer_id: IdPath) -> AnswerItem:
+    """Для ответа в состоянии unknown, который виден в соцсети: срок останавливается."""
+    return AnswerItem.model_validate(await service.confirm_answer(session, answer_id, actor, now=utc_now()))
+
+
+@router.post(
     "/appeals/{appeal_id}/routing",
     tags=["Обращения"],
     summary="Передать другому отделу",

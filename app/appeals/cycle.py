@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
-from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State
+from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State, Wait
 from app.appeals.telling import remember
 from app.db import NO_KEY_UPDATE
 from app.errors import Conflict, NotFound
@@ -23,7 +23,9 @@ from app.live import announce
 from app.sla import service as sla
 
 SYSTEM = Actor(label="Система", role="system")
-UNCOUNTED_REASONS = {"no_answer_needed", "spam", "duplicate", "deleted"}
+UNCOUNTED_REASONS = {"no_answer_needed", "spam", "duplicate", "deleted", "no_reply"}
+PAUSES = {Wait.CITIZEN: "clarification", Wait.CHECK: "moderation"}  # as policies call them
+WAITING = {Wait.CITIZEN: "ждём ответа жителя", Wait.CHECK: "ответ на проверке у центра"}
 
 
 def record(session: AsyncSession, appeal_id: int, action: str, actor: Actor, now: datetime, **details: Any) -> None:
@@ -65,6 +67,7 @@ async def finish(session: AsyncSession, appeal: Appeal, state: State, reason: st
     appeal.state = state
     appeal.closed_at = now
     appeal.close_reason = reason
+    appeal.waits_for = appeal.waits_until = None
     for clock in await sla.open_clocks(session, [appeal.id or 0]):
         sla.stop(clock, now, reason, is_counted=reason not in UNCOUNTED_REASONS)
     appeal.next_due_at = None
@@ -80,6 +83,8 @@ async def mark_delivered(session: AsyncSession, answer: Answer, appeal: Appeal, 
     record(session, appeal.id or 0, "answer_delivered", actor, now, answer_id=answer.id)
     if answer.is_continued:
         enqueue(session, Job.DELIVER_ANSWERS)
+    elif appeal.is_open and answer.is_question:
+        await hold(session, appeal, Wait.CITIZEN, now)
     elif appeal.is_open:
         await mark_answered(session, appeal, now, now, is_interim=answer.is_interim)
 
@@ -99,6 +104,7 @@ async def mark_answered(
     for clock in met:
         sla.meet(clock, at)
     appeal.first_answered_at = appeal.first_answered_at or at
+    appeal.waits_for = appeal.waits_until = None
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
     if not is_interim:
         appeal.state, appeal.closed_at, appeal.close_reason = State.ANSWERED, at, None
@@ -106,6 +112,42 @@ async def mark_answered(
     appeal.state = State.INTERIM
     for clock in met:  # a second interim answer meets nothing: the final promise runs already
         await start_clock(session, appeal, sla.FINAL, at, now, policy_code=clock.policy_code)
+
+
+async def hold(session: AsyncSession, appeal: Appeal, wait: Wait, now: datetime) -> None:
+    """Let the department's promises stand still, where their policies allow it; the center's own check is timed."""
+    appeal.waits_for = wait
+    clocks = await sla.open_clocks(session, [appeal.id or 0])
+    for clock in clocks:
+        if clock.kind != sla.MODERATION and sla.policy(clock.policy_code).allows_pause(PAUSES[wait]):
+            _tell_move(session, appeal, clock.kind, sla.pause(clock, now, WAITING[wait]), now)
+    appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
+    if wait is Wait.CITIZEN:
+        ends = [sla.silence_ends_at(clock.policy_code, now) for clock in clocks]
+        appeal.waits_until = min((end for end in ends if end is not None), default=None)
+    else:
+        await _time_check(session, appeal, clocks[0].policy_code if clocks else "", now)
+
+
+async def _time_check(session: AsyncSession, appeal: Appeal, policy_code: str, now: datetime) -> None:
+    if policy_code and sla.policy(policy_code).promises(sla.MODERATION):
+        await start_clock(session, appeal, sla.MODERATION, now, now, policy_code=policy_code)
+
+
+async def release(session: AsyncSession, appeal: Appeal, now: datetime, because: str) -> None:
+    """Let the promises run on from where they stood; the check of the center is over."""
+    appeal.waits_for = appeal.waits_until = None
+    for clock in await sla.open_clocks(session, [appeal.id or 0]):
+        if clock.kind == sla.MODERATION:
+            sla.meet(clock, now)
+        else:
+            _tell_move(session, appeal, clock.kind, sla.resume(clock, now, because), now)
+    appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
+
+
+def _tell_move(session: AsyncSession, appeal: Appeal, kind: str, moved: dict[str, Any] | None, now: datetime) -> None:
+    if moved is not None:
+        record(session, appeal.id or 0, "due_changed", SYSTEM, now, kind=kind, **moved)
 
 
 async def revive(session: AsyncSession, appeal: Appeal) -> None:

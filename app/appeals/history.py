@@ -65,7 +65,11 @@ def plain_label(label: str) -> str:
     return label.removeprefix("★").strip()
 
 
-CLOCK_NAMES = {"first_answer": "первого ответа", "final": "окончательного ответа"}
+CLOCK_NAMES = {
+    "first_answer": "первого ответа",
+    "final": "окончательного ответа",
+    "moderation": "проверки ответа",
+}
 KIND_NAMES = {"topic": "Тема", "topic_group": "Группа тем", "agency": "Ведомство"}
 
 
@@ -133,8 +137,47 @@ def _noted(told: _Told) -> str:
 
 
 def _answer_written(told: _Told) -> str:
+    if told["is_question"]:
+        return "Уточняющий вопрос жителю написан и отправляется"
     kind = "Промежуточный" if told["is_interim"] else "Окончательный"
     return f"{kind} ответ написан и отправляется"
+
+
+def _answer_submitted(_: _Told) -> str:
+    return "Ответ написан и ждёт проверки центра"
+
+
+def _answer_approved(told: _Told) -> str:
+    return "Центр поправил ответ и отправил" if told["is_changed"] else "Центр проверил ответ, он отправляется"
+
+
+def _answer_sent_back(told: _Told) -> str:
+    return f"Центр вернул ответ на доработку{told.after(':', 'reason')}"
+
+
+def _returned(told: _Told) -> str:
+    proposed = f" · предложено: {told['proposed']}" if told["proposed"] else ""
+    return f"Возвращено «не наше»: {told['from'] or '?'} → {told['to'] or '?'}{told.after(' ·', 'reason')}{proposed}"
+
+
+def _citizen_replied(_: _Told) -> str:
+    return "Житель ответил на уточняющий вопрос, срок идёт дальше"
+
+
+def _part_asked(told: _Told) -> str:
+    return f"Запрошена часть ответа: {told['department'] or '?'}{told.after(' ·', 'question')}"
+
+
+def _part_given(told: _Told) -> str:
+    return f"Часть ответа готова: {told['department'] or '?'}"
+
+
+def _part_declined(told: _Told) -> str:
+    return f"От части ответа отказались: {told['department'] or '?'}{told.after(' ·', 'reason')}"
+
+
+def _assigned(told: _Told) -> str:
+    return f"Назначен исполнитель: {told['to'] or '?'}{told.after(', ', 'because')}"
 
 
 def _answer_delivered(_: _Told) -> str:
@@ -186,6 +229,15 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "taken": _taken,
     "noted": _noted,
     "answer_written": _answer_written,
+    "answer_submitted": _answer_submitted,
+    "answer_approved": _answer_approved,
+    "answer_sent_back": _answer_sent_back,
+    "returned": _returned,
+    "citizen_replied": _citizen_replied,
+    "part_asked": _part_asked,
+    "part_given": _part_given,
+    "part_declined": _part_declined,
+    "assigned": _assigned,
     "answer_delivered": _answer_delivered,
     "answer_failed": _answer_failed,
     "answer_cancelled": _answer_cancelled,

@@ -22,6 +22,13 @@ class State(StrEnum):
     CLOSED = "closed"  # closed without an answer of ours, for a stated reason
 
 
+class Wait(StrEnum):
+    """What an open appeal waits for while the department's promise stands still."""
+
+    CITIZEN = "citizen"  # a question to the author was delivered
+    CHECK = "check"  # the center checks the department's answer
+
+
 OPEN_STATES = (State.REVIEW, State.ROUTED, State.IN_WORK, State.INTERIM)
 _OPEN_SQL = ", ".join(f"'{state}'" for state in OPEN_STATES)
 # Appeals without a due time sort last; a literal keeps the column sortable with one index.
@@ -35,6 +42,8 @@ class Appeal(SQLModel, table=True):
     `text` is the opening message as it stands now, `search_text` all of the citizen's words. `judgement` and
     `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
     `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
+    `waits_for` names a Wait; a question without a reply closes the appeal at `waits_until`. `return_count` is how often
+    a department gave it back as not its own.
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
     """
 
@@ -48,6 +57,8 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
+        Index("ix_appeal_waiting", "waits_for", "queue_at", "id", postgresql_where=text("waits_for IS NOT NULL")),
+        Index("ix_appeal_silent", "waits_until", postgresql_where=text("waits_until IS NOT NULL")),
         Index("ix_appeal_nameless", "id", postgresql_where=text("author_name IS NULL")),
         Index(
             "ix_appeal_open311", "page_id", "received_at", "id", postgresql_where=text("platform = 'open311'")
@@ -94,6 +105,9 @@ class Appeal(SQLModel, table=True):
     territory_code: str | None = Field(default=None, max_length=11)
     assignee_id: int | None = Field(default=None, foreign_key="app_user.id")
     transfer_count: int = 0
+    return_count: int = 0
+    waits_for: str | None = Field(default=None, max_length=20)
+    waits_until: datetime | None = utc_field(default=None)
     next_due_at: datetime | None = utc_field(default=None)
     received_at: datetime = utc_field(index=True)
     first_answered_at: datetime | None = utc_field(default=None)
@@ -174,6 +188,7 @@ class Contact(SQLModel, table=True):
 class AnswerState(StrEnum):
     """The way of an answer to the platform."""
 
+    CHECK = "check"  # the center looks at it first
     PENDING = "pending"
     SENDING = "sending"
     DELIVERED = "delivered"
@@ -185,9 +200,9 @@ class AnswerState(StrEnum):
 class Answer(SQLModel, table=True):
     """Our answer: an outbox row. `idempotency_key` makes a repeated sending harmless where the platform can.
 
-    An answer longer than the platform allows is several rows, each `follows_id` the one before and waits for it; all
-    but the last are `is_continued`. `is_in_doubt` means that the platform may have taken it: it is looked up before it
-    is sent again.
+    A question asks the citizen for what is missing; it answers nothing. An answer longer than the platform allows
+    is several rows, each `follows_id` the one before and waits for it; all but the last are `is_continued`.
+    `is_in_doubt` means that the platform may have taken it: it is looked up before it is sent again.
     """
 
     __table_args__ = (
@@ -203,6 +218,7 @@ class Answer(SQLModel, table=True):
     place: str = Field(max_length=20)
     text: str
     is_interim: bool = False
+    is_question: bool = False
     author_user_id: int | None = Field(default=None, foreign_key="app_user.id")
     author_label: str = Field(max_length=200)
     recipient_external_id: str = Field(max_length=200)
@@ -235,6 +251,31 @@ class HistoryEntry(SQLModel, table=True):
     actor: str = Field(max_length=200)
     action: str = Field(max_length=40)
     details: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+
+
+class Part(SQLModel, table=True):
+    """What a co-executing department is to contribute to the answer, and what it has contributed.
+
+    The responsible department joins the parts into one answer. `given_at` is empty while the part is owed;
+    `is_declined` means that `text` says why nothing can be contributed.
+    """
+
+    __tablename__ = "appeal_part"
+    __table_args__ = (
+        UniqueConstraint("appeal_id", "department_id"),
+        Index("ix_appeal_part_owed", "department_id", "appeal_id", postgresql_where=text("given_at IS NULL")),
+    )
+
+    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
+    appeal_id: int = Field(sa_type=BigInteger, foreign_key="appeal.id")
+    department_id: int = Field(foreign_key="department.id")
+    question: str
+    asked_by: str = Field(max_length=200)
+    asked_at: datetime = utc_field()
+    text: str = ""
+    given_by: str | None = Field(default=None, max_length=200)
+    given_at: datetime | None = utc_field(default=None)
+    is_declined: bool = False
 
 
 class Draft(SQLModel, table=True):

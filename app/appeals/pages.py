@@ -30,8 +30,12 @@ router = APIRouter(include_in_schema=False)
 
 IdInPath = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 SeenVersion = Annotated[int | None, Form(alias="version", ge=1, le=2**31 - 1)]
-# PostgreSQL cannot keep a NUL.
-Text = Annotated[str, Form(max_length=LONGEST_DRAFT), AfterValidator(lambda text: text.replace("\x00", ""))]
+# PostgreSQL cannot keep a NUL; browsers send line breaks as CR LF.
+Text = Annotated[
+    str,
+    Form(max_length=LONGEST_DRAFT),
+    AfterValidator(lambda text: text.replace("\x00", "").replace("\r\n", "\n")),
+]
 
 
 @router.post("/appeals/{appeal_id}/assignment")
@@ -75,7 +79,7 @@ async def answer_appeal(
     now = utc_now()
     work = service.answer(
         session, appeal_id, text, actor, now=now, is_interim=kind == "interim", is_private=to == "private",
-        expected_version=version,
+        is_question=kind == "question", expected_version=version,
     )  # fmt: skip
     return await carry_out(request, session, appeal_id, work, keep=(actor, text))
 
@@ -180,8 +184,12 @@ async def carry_out(
     work: Awaitable[Any],
     *,
     keep: tuple[Actor, str] | None = None,
+    leave: bool = False,
 ) -> Response:
-    """Do it and lead to the card as it is now. What was refused is said politely, and what was typed stays."""
+    """Do it and lead to the card as it is now, or to the list where that is not the reader's any more (`leave`).
+
+    What was refused is said politely, and what was typed stays.
+    """
     try:
         async with session.begin_nested():
             await work
@@ -189,6 +197,8 @@ async def carry_out(
         if keep is not None and keep[0].user_id is not None:
             await drafts.save_draft(session, appeal_id, *keep, now=utc_now())
         return _refused(request, appeal_id, refusal)
+    if leave:
+        return Response(headers={"HX-Redirect": "/queue"}) if is_htmx(request) else RedirectResponse("/queue", 303)
     return RedirectResponse(f"/appeals/{appeal_id}", 303)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.accounts.models import Role
-from app.appeals.models import State
+from app.appeals.models import State, Wait
 
 
 class Tab(StrEnum):
@@ -20,6 +20,9 @@ class Tab(StrEnum):
     OVERDUE = "overdue"
     MINE = "mine"
     WORK = "work"
+    CHECK = "check"
+    ASKED = "asked"
+    PARTS = "parts"
     INTERIM = "interim"
     TALK = "talk"
     DONE = "done"
@@ -32,6 +35,9 @@ TAB_NAMES = {
     Tab.OVERDUE: "Просрочено",
     Tab.MINE: "Мои",
     Tab.WORK: "В работе",
+    Tab.CHECK: "Проверить ответ",
+    Tab.ASKED: "Ждут жителя",
+    Tab.PARTS: "Соисполнение",
     Tab.INTERIM: "Промежуточные",
     Tab.TALK: "Разговоры",
     Tab.DONE: "Закрытые",
@@ -44,7 +50,9 @@ STATE_NAMES = {
     State.ANSWERED: "Ответ дан",
     State.CLOSED: "Закрыто",
 }
+WAIT_NAMES = {Wait.CITIZEN: "Ждём ответа жителя", Wait.CHECK: "Ответ на проверке"}
 _NOT_FOR_DEPARTMENTS = (Tab.REVIEW, Tab.TALK)  # both wait for the center's own desk
+_FOR_DEPARTMENTS = (Tab.PARTS,)
 _BY_NUMBER_ONLY = (Tab.TALK, Tab.DONE)  # nobody owes these an answer, so they have no order by due time
 
 
@@ -61,7 +69,7 @@ ORDER_NAMES = {Order.DUE: "по сроку", Order.NEWEST: "сначала но�
 def tabs_for(role: str) -> dict[Tab, str]:
     """The tabs that a role sees, with their names."""
     if role != Role.DEPARTMENT:
-        return TAB_NAMES
+        return {tab: name for tab, name in TAB_NAMES.items() if tab not in _FOR_DEPARTMENTS}
     named = TAB_NAMES | {Tab.OPEN: "Мой отдел"}
     return {tab: name for tab, name in named.items() if tab not in _NOT_FOR_DEPARTMENTS}
 

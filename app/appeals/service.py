@@ -1,7 +1,7 @@
 """What happens to an appeal, as verbs of the office. Each writes its line of history in the same transaction."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import pairwise
 
@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals.cycle import changed, finish, load, mark_delivered, place, record
+from app.appeals.cycle import changed, finish, hold, load, mark_delivered, place, record
 from app.appeals.drafts import drop_draft
-from app.appeals.models import Answer, AnswerState, Appeal, State
+from app.appeals.models import Answer, AnswerState, Appeal, State, Wait
 from app.db import assign_ids
 from app.departments.models import Department
 from app.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -28,7 +28,11 @@ CLOSE_REASONS = {
     "duplicate": "Повтор другого обращения",
     "answered_elsewhere": "Ответ дан иначе",
 }
-SYSTEM_CLOSE_REASONS = {"deleted": "Автор удалил сообщение", "answered_in_platform": "Ответ дан вручную в соцсети"}
+SYSTEM_CLOSE_REASONS = {
+    "deleted": "Автор удалил сообщение",
+    "answered_in_platform": "Ответ дан вручную в соцсети",
+    "no_reply": "Житель не ответил на уточняющий вопрос",
+}
 MOST_NOTE_LENGTH = 4000
 MOST_ANSWER_LENGTH = 20_000
 
@@ -43,7 +47,7 @@ async def take(
     appeal.assignee_id = actor.user_id
     if appeal.state in (State.REVIEW, State.ROUTED):
         appeal.state = State.IN_WORK
-    await _count(session, appeal)  # talk is in nobody's list
+    await count_as_appeal(session, appeal)  # talk is in nobody's list
     record(session, appeal_id, "taken", actor, now)
     await changed(session, appeal)
     return appeal
@@ -71,19 +75,24 @@ async def reroute(
         session, appeal_id, "rerouted", actor, now,
         **{"from": before.short_name if before else "", "to": department.short_name, "reason": reason.strip()},
     )  # fmt: skip
+    await hand_to(session, appeal, department, f"{actor.label}: {reason.strip() or 'без пояснения'}", now)
+    return appeal
+
+
+async def hand_to(session: AsyncSession, appeal: Appeal, department: Department, because: str, now: datetime) -> None:
+    """Put the appeal with a department that a person has named; the trace says why. The due time stays."""
     appeal.routing = {
         "rule": "hand", "layer": "hand", "rule_set_version": appeal.routing.get("rule_set_version", ""),
         "department": department.code, "at": now.isoformat(),
         "steps": [{"layer": "hand", "rule": "hand", "outcome": "won", "department": department.code,
-                   "because": f"{actor.label}: {reason.strip() or 'без пояснения'}"}],
+                   "because": because}],
     }  # fmt: skip
-    await place(session, appeal, department_id)
-    await _count(session, appeal)  # a department is shown no talk
+    await place(session, appeal, department.id or 0)
+    await count_as_appeal(session, appeal)  # a department is shown no talk
     appeal.transfer_count += 1
     appeal.assignee_id = None
     appeal.state = State.INTERIM if appeal.state == State.INTERIM else State.ROUTED
     await changed(session, appeal)
-    return appeal
 
 
 async def answer(
@@ -95,36 +104,78 @@ async def answer(
     now: datetime,
     is_interim: bool = False,
     is_private: bool = False,
+    is_question: bool = False,
     expected_version: int | None = None,
 ) -> Answer:
     """Write an answer into the outbox. The clock stops when the platform confirms delivery, not now.
 
-    What is longer than the platform allows goes in parts; the first of them is returned.
+    A question lets it stand still instead, until the citizen replies. What is longer than the platform allows goes in
+    parts; the first of them is returned. Answers of some departments are checked by the center first.
     """
     appeal = await load(session, appeal_id, actor, expected_version=expected_version)
+    await _refuse_second_answer(session, appeal_id)
+    if is_interim:
+        await _refuse_endless_interim(session, appeal_id)
+    parts = [
+        _outgoing(appeal, part, actor, now, is_interim=is_interim, is_private=is_private)
+        for part in _in_parts(appeal, text)
+    ]
+    is_checked = await _is_checked(session, actor)
+    for part in parts:
+        part.is_question = is_question
+        part.state = AnswerState.CHECK if is_checked else AnswerState.PENDING
+    outgoing = await _write(session, parts)
+    if appeal.state in (State.REVIEW, State.ROUTED):
+        appeal.state = State.IN_WORK
+    if appeal.assignee_id is None:
+        appeal.assignee_id = actor.user_id
+    await count_as_appeal(session, appeal)
+    await drop_draft(session, appeal_id, actor)
+    details = {"answer_id": outgoing.id, "is_interim": is_interim, "is_question": is_question}
+    if is_checked:
+        record(session, appeal_id, "answer_submitted", actor, now, **details)
+        await hold(session, appeal, Wait.CHECK, now)
+    else:
+        record(session, appeal_id, "answer_written", actor, now, **details)
+        enqueue(session, Job.DELIVER_ANSWERS)
+    await changed(session, appeal)
+    return outgoing
+
+
+def _in_parts(appeal: Appeal, text: str) -> list[str]:
+    """The text as its platform takes it. Raises Invalid when there is none, or too much."""
     text = text.strip()
     platform = PLATFORMS[appeal.platform]
     if not text:
         raise Invalid("Пустой ответ")
     if len(text) > MOST_ANSWER_LENGTH:
         raise Invalid(f"Ответ длиннее {MOST_ANSWER_LENGTH} знаков: такой никто не прочтёт, сократите его")
-    await _refuse_second_answer(session, appeal_id)
-    if is_interim:
-        await _refuse_endless_interim(session, appeal_id)
-    parts = split_text(text, platform.text_limit, platform.text_length)
-    outgoing = await _write(
-        session, [_outgoing(appeal, part, actor, now, is_interim=is_interim, is_private=is_private) for part in parts]
-    )
-    if appeal.state in (State.REVIEW, State.ROUTED):
-        appeal.state = State.IN_WORK
-    if appeal.assignee_id is None:
-        appeal.assignee_id = actor.user_id
-    await _count(session, appeal)
-    await drop_draft(session, appeal_id, actor)
-    record(session, appeal_id, "answer_written", actor, now, answer_id=outgoing.id, is_interim=is_interim)
-    enqueue(session, Job.DELIVER_ANSWERS)
-    await changed(session, appeal)
-    return outgoing
+    return split_text(text, platform.text_limit, platform.text_length)
+
+
+async def rewrite(session: AsyncSession, appeal: Appeal, parts: Sequence[Answer], text: str) -> list[Answer]:
+    """Put other words into an answer that has not gone out; its author stays. Raises Invalid."""
+    first = parts[0]
+    author = Actor(label=first.author_label, role="", user_id=first.author_user_id)
+    is_private = first.kind == "message"
+    written = [
+        _outgoing(appeal, part, author, first.created_at, is_interim=first.is_interim, is_private=is_private)
+        for part in _in_parts(appeal, text)
+    ]
+    for part in reversed(parts):
+        await session.delete(part)
+        await session.flush()
+    for part in written:
+        part.is_question = first.is_question
+    await _write(session, written)
+    return written
+
+
+async def _is_checked(session: AsyncSession, actor: Actor) -> bool:
+    if actor.only_department_id is None:
+        return False
+    department = await session.get(Department, actor.only_department_id)
+    return department is not None and department.is_checked
 
 
 async def _write(session: AsyncSession, parts: list[Answer]) -> Answer:
@@ -142,12 +193,12 @@ async def _refuse_second_answer(session: AsyncSession, appeal_id: int, *, beside
     on_its_way = await session.scalar(
         select(col(Answer.id)).where(
             col(Answer.appeal_id) == appeal_id,
-            col(Answer.state).in_([AnswerState.PENDING, AnswerState.SENDING]),
+            col(Answer.state).in_([AnswerState.CHECK, AnswerState.PENDING, AnswerState.SENDING]),
             col(Answer.id).not_in(besides),
         )
     )
     if on_its_way is not None:
-        raise Conflict("Ответ на это обращение уже отправляется")
+        raise Conflict("Ответ на это обращение уже отправляется или ждёт проверки")
 
 
 async def _refuse_endless_interim(session: AsyncSession, appeal_id: int) -> None:
@@ -157,7 +208,7 @@ async def _refuse_endless_interim(session: AsyncSession, appeal_id: int) -> None
             raise Invalid("Правила сроков этого обращения не знают промежуточных ответов: ответьте по существу")
 
 
-async def _count(session: AsyncSession, appeal: Appeal) -> None:
+async def count_as_appeal(session: AsyncSession, appeal: Appeal) -> None:
     """It is an appeal, whatever the judge held it for, and has been one since it came."""
     appeal.is_talk = False
     for clock in await sla.open_clocks(session, [appeal.id or 0]):
@@ -208,7 +259,7 @@ async def confirm_appeal(
 ) -> Appeal:
     """What looked like talk is an appeal. Its clock has run since it came."""
     appeal = await load(session, appeal_id, actor, expected_version=expected_version)
-    await _count(session, appeal)
+    await count_as_appeal(session, appeal)
     record(session, appeal_id, "confirmed", actor, now)
     await changed(session, appeal)
     return appeal

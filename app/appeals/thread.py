@@ -10,10 +10,13 @@ from app.appeals.history import TellsTime, sentence_of
 from app.appeals.models import Answer, AnswerState, HistoryEntry, Message
 from app.files.queries import Known
 
-TURNING_POINTS = {"rerouted", "reopened", "confirmed", "closed", "breached", "answered_in_platform", "answer_cancelled"}
+TURNING_POINTS = {
+    "rerouted", "returned", "reopened", "confirmed", "closed", "breached", "answered_in_platform", "answer_cancelled",
+    "answer_sent_back", "citizen_replied", "part_asked", "part_given", "part_declined",
+}  # fmt: skip
 
 AnswerTone = Literal["wait", "good", "bad"]
-_ON_ITS_WAY = (AnswerState.PENDING, AnswerState.SENDING)
+ON_ITS_WAY = (AnswerState.CHECK, AnswerState.PENDING, AnswerState.SENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Entry:
         state = self.answer.state if self.answer else ""
         if state == AnswerState.DELIVERED:
             return "good"
-        return "wait" if state in _ON_ITS_WAY else "bad"
+        return "wait" if state in ON_ITS_WAY else "bad"
 
     @property
     def is_edited(self) -> bool:

@@ -4,7 +4,10 @@ from sqlmodel import Field, SQLModel
 
 
 class Department(SQLModel, table=True):
-    """A body that answers citizens. `code` is what routing rules name."""
+    """A body that answers citizens. `code` is what routing rules name.
+
+    Answers of a department with `is_checked` are looked at by the center before they go out.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     code: str = Field(unique=True, max_length=80)
@@ -13,6 +16,8 @@ class Department(SQLModel, table=True):
     kind: str = Field(max_length=40)
     calendar_code: str = Field(default="office", max_length=80)
     is_active: bool = True
+    is_checked: bool = False
+    parent_id: int | None = Field(default=None, foreign_key="department.id")
 
 
 class Territory(SQLModel, table=True):

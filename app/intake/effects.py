@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app import files
 from app.appeals import cycle
-from app.appeals.models import Appeal, Message, State
+from app.appeals.models import Appeal, Message, State, Wait
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
@@ -51,9 +51,10 @@ async def take_effect(resources: Resources, session: AsyncSession, arrivals: Seq
 
 
 def _has_new_words(one: Touched) -> bool:
-    """A citizen's message that no appeal holds yet, and that still stands."""
+    """A citizen's message that no appeal holds yet, that still stands, and that is not of the time before us."""
     is_created = Change.CREATED in one.changes or Change.RESTORED in one.changes
-    return is_created and one.message.appeal_id is None and one.message.deleted_at is None
+    is_held = one.message.appeal_id is not None or one.incoming.is_past
+    return is_created and not is_held and one.message.deleted_at is None
 
 
 async def _gather_words(batch: Batch, fresh: Sequence[Touched]) -> None:
@@ -167,6 +168,9 @@ async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     message.appeal_id = appeal.id
     cycle.record(batch.session, appeal.id or 0, "appended", cycle.SYSTEM, message.received_at, message_id=message.id)
     if appeal.is_open:
+        if appeal.waits_for == Wait.CITIZEN:
+            cycle.record(batch.session, appeal.id or 0, "citizen_replied", cycle.SYSTEM, message.received_at)
+            await cycle.release(batch.session, appeal, batch.now, "житель ответил")
         return
     judgement = batch.resources.judge.judge([message.text])[0]
     if judgement.appeal_probability >= batch.resources.judge.manifest.thresholds["appeal"]:

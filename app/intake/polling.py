@@ -107,7 +107,7 @@ async def _lease(
 
 async def _poll(resources: Resources, asking: Asking, now: datetime) -> None:
     try:
-        polled = await _ask(resources, asking)
+        polled = await _ask(resources, asking, now)
     except SendFailed as failure:
         POLLS.labels(asking.platform, failure.kind.value).inc()
         log.warning("poll_failed", page_id=asking.page_id, kind=failure.kind.value, code=failure.code)
@@ -121,14 +121,14 @@ async def _poll(resources: Resources, asking: Asking, now: datetime) -> None:
             await _store(resources, session, poll, asking.platform, polled, now)
 
 
-async def _ask(resources: Resources, asking: Asking) -> Polled:
+async def _ask(resources: Resources, asking: Asking, now: datetime) -> Polled:
     """The network calls. Raises SendFailed, for a fault of our own too: the page must not be asked without a pause."""
     platform = PLATFORMS[asking.platform]
     await resources.limiter.wait(Limit(f"{asking.platform}:{asking.page_id}:", platform.rate_limit_per_second))
     api_url = resources.settings.api_url(asking.platform)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await platform.poll(resources.http, api_url, asking.credentials, asking.cursor)
+            return await platform.poll(resources.http, api_url, asking.credentials, asking.cursor, now)
     except SendFailed:
         raise
     except TimeoutError as error:

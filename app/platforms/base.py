@@ -287,6 +287,8 @@ class Platform(ABC):
         """Why nothing comes from the platform, as a Russian sentence; None while it delivers. Raises SendFailed."""
         return None
 
-    async def poll(self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, cursor: str) -> Polled:
+    async def poll(
+        self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, cursor: str, now: datetime
+    ) -> Polled:
         """Ask for what is new since `cursor` ("" at first). Only with `poll_every_seconds`. Raises SendFailed."""
         return Polled((), cursor)

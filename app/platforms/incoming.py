@@ -64,7 +64,8 @@ class IncomingMessage:
     `chat_external_id` is where a private answer goes when that is not the author's id. A comment whose post is known
     only by its thread (Telegram) has `thread_external_id` and no `post_external_id`: intake finds the post by the
     `PagePost` that came before. A message delivered in several pieces (an album) has one `key` for all of them and its
-    own `part` in each: pieces are gathered, not replaced.
+    own `part` in each: pieces are gathered, not replaced. What is_past was written long before the page was connected:
+    it is kept as a message and asks for no answer.
     """
 
     action: Action
@@ -88,6 +89,7 @@ class IncomingMessage:
     part: str | None = None
     is_own: bool = False
     is_cropped: bool = False
+    is_past: bool = False
     own_idempotency_key: str | None = None
     moderator_external_id: str | None = None
 

@@ -23,7 +23,6 @@ from app.platforms.incoming import PageIdentity, Parsed
 from app.platforms.max_delivery import delivery_key, read_update
 from app.platforms.max_events import TYPE_LIMIT, parse_update
 from app.platforms.untrusted import storable
-from app.time import utc_now
 
 SECRET_HEADER = "x-max-bot-api-secret"  # noqa: S105
 ACKNOWLEDGEMENT = Reply(b"")
@@ -100,6 +99,8 @@ class MaxMessenger(Platform):
         """See Platform."""
         return await max_subscription.problem(client, api_url, credentials, webhook_url)
 
-    async def poll(self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, cursor: str) -> Polled:
+    async def poll(
+        self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, cursor: str, now: datetime
+    ) -> Polled:
         """See Platform. Reconciles comments: webhooks bring them first, where MAX sends any."""
-        return await max_comments.poll_comments(client, api_url, credentials, cursor, utc_now())
+        return await max_comments.poll_comments(client, api_url, credentials, cursor, now)

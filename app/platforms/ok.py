@@ -112,10 +112,12 @@ class Odnoklassniki(Platform):
             return None
         return "Одноклассники не присылают сообщения группы: адрес службы отписан, подключите страницу заново."
 
-    async def poll(self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, cursor: str) -> Polled:
+    async def poll(
+        self, client: httpx.AsyncClient, api_url: str, credentials: Credentials, cursor: str, now: datetime
+    ) -> Polled:
         """See Platform. Comments of the group's active topics, and the topics' own words."""
         session = administrator(credentials)
-        return await poll_comments(Discussions(client, api_url, session, credentials.external_id), cursor)
+        return await poll_comments(Discussions(client, api_url, session, credentials.external_id), cursor, now)
 
 
 def _event(body: bytes) -> dict[str, Any]:

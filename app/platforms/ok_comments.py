@@ -4,6 +4,8 @@ The cursor holds an anchor for each topic. A comment's delivery key is its id an
 is read twice is one delivery, and one whose words have changed is another. Lost anchors cost time, never a comment: the
 topic is read from its beginning, and what is known already is dropped by its key.
 
+What was written long before the first round is told as past: it is kept, and opens no appeal.
+
 An edit or a removal moves no anchor, so every topic is now and then looked back upon: its newest comments are read
 again. An edit that sets back former words has their key and goes unnoticed.
 """
@@ -12,6 +14,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -25,6 +28,7 @@ CALLS_PER_ROUND = 100  # rates are not documented; what would take more waits fo
 TOPICS_KEPT = 500
 LIST_PAGES = 5
 LOOK_BACK_EVERY = 10  # rounds, that is five minutes
+PAST = timedelta(days=30)  # before the first round
 REPLIES_UP = 10  # how far a chain of replies is followed to its root
 
 
@@ -37,8 +41,12 @@ class _Topic(msgspec.Struct, omit_defaults=True):
 
 
 class _Cursor(msgspec.Struct, omit_defaults=True):
-    """Topics, those silent for longest first; `unread` are those that this round has not come to yet."""
+    """Topics, those silent for longest first; `unread` are those that this round has not come to yet.
 
+    `begun` is the time of the first round, in Unix seconds.
+    """
+
+    begun: float = 0
     round: int = 0
     topics: dict[str, _Topic] = {}
     unread: list[str] = []
@@ -48,24 +56,25 @@ class _Spent(Exception):
     """This round has made as many calls as it may."""
 
 
-async def poll_comments(discussions: Discussions, cursor: str) -> Polled:
+async def poll_comments(discussions: Discussions, cursor: str, now: datetime) -> Polled:
     """What is new in the group's topics since `cursor`. Raises SendFailed if no topic could be read at all.
 
     What was read before a failure is kept, and the next round begins with the rest.
     """
-    asking = _Round(discussions, _opened(cursor))
+    asking = _Round(discussions, _opened(cursor, now))
     failure = await asking.read()
     if failure is not None and not asking.has_read:
         raise failure
     return asking.result()
 
 
-def _opened(cursor: str) -> _Cursor:
+def _opened(cursor: str, now: datetime) -> _Cursor:
     """The cursor; one that cannot be read means to begin anew."""
+    anew = _Cursor(begun=now.timestamp())
     try:
-        return msgspec.json.decode(cursor, type=_Cursor) if cursor else _Cursor()
+        return msgspec.json.decode(cursor, type=_Cursor) if cursor else anew
     except msgspec.MsgspecError:
-        return _Cursor()
+        return anew
 
 
 class _Round:
@@ -173,7 +182,11 @@ class _Round:
         words = "removed" if is_removed(comment) else _hash(str(comment.get("text")))
         # A comment without an id is kept too: a person sees that it could not be read.
         key = f"comment:{number}:{words}" if number else f"comment:{_hash(json.dumps(comment, sort_keys=True))}"
-        self._deliver(COMMENT, key, {"discussion": {"id": topic}, "comment": comment, **more})
+        past = {"is_past": True} if self._is_past(comment) else {}
+        self._deliver(COMMENT, key, {"discussion": {"id": topic}, "comment": comment, **more, **past})
+
+    def _is_past(self, comment: Mapping[str, Any]) -> bool:
+        return 0 < _seconds(comment) < self._cursor.begun - PAST.total_seconds()
 
     def _deliver(self, event_type: str, key: str, content: Mapping[str, Any]) -> None:
         body = json.dumps({"webhookType": event_type, **content}).encode()

@@ -166,6 +166,7 @@ def _comment(event: Fields, page: PageIdentity) -> IncomingMessage:
         reply_to_key=comment_key(reply_to) if reply_to else None,
         source_url=_address(page, topic),
         is_own=is_own,
+        is_past=event.flag("is_past"),
     )
 
 

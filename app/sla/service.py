@@ -19,6 +19,7 @@ from app.sla.policy import Policy, Span, policy_from_document
 
 FIRST_ANSWER = "first_answer"
 FINAL = "final"
+MODERATION = "moderation"
 OFFICE = "office"
 
 
@@ -132,6 +133,26 @@ def stop(row: Clock, at: datetime, reason: str, *, is_counted: bool) -> None:
     """End a clock without an answer of ours; uncounted ones leave the KPIs."""
     _write(row, arithmetic.stop(state_of(row), at, reason))
     row.is_counted = row.is_counted and is_counted
+
+
+def pause(row: Clock, at: datetime, because: str) -> dict[str, Any] | None:
+    """Let the promise stand still; what moved, for the history, or None."""
+    before = row.due_at
+    _write(row, arithmetic.pause(state_of(row), at))
+    return _moved(before, row.due_at, because)
+
+
+def resume(row: Clock, at: datetime, because: str) -> dict[str, Any] | None:
+    """Let it run on: the pause is a hole in the calendar. What moved, for the history, or None."""
+    before = row.due_at
+    _write(row, arithmetic.resume(state_of(row), calendar_of(row), at))
+    return _moved(before, row.due_at, because)
+
+
+def silence_ends_at(policy_code: str, at: datetime) -> datetime | None:
+    """Until when a question asked now waits for its reply; None where the policy knows no limit."""
+    cap = policy(policy_code).clarification_cap
+    return arithmetic.due_after(cap, calendar(OFFICE), at) if cap else None
 
 
 def restart(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None:

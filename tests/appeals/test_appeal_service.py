@@ -148,7 +148,11 @@ async def test_an_answer_waits_in_the_outbox_and_wakes_the_worker(
     assert len(answer.idempotency_key) == 32
     stored = await only(resources, Appeal)
     assert (stored.state, stored.assignee_id) == (State.IN_WORK, anna.user_id)
-    assert await details(resources, "answer_written") == {"answer_id": answer.id, "is_interim": False}
+    assert await details(resources, "answer_written") == {
+        "answer_id": answer.id,
+        "is_interim": False,
+        "is_question": False,
+    }
     assert nudges(resources)[-1] == Job.DELIVER_ANSWERS
 
 

@@ -250,10 +250,10 @@ SELECT n, 'user-' || n, 'user', 'operator', '-', 0, true, now() FROM generate_se
 _MANY_SQL = """
 INSERT INTO appeal (page_id, platform, kind, place, thread_key, author_external_id, external_id, text, search_text,
   has_attachments, is_edited, is_talk, state, cycle, version, is_confirmed, severity, judgement, routing, department_id,
-  assignee_id, transfer_count, next_due_at, received_at)
+  assignee_id, transfer_count, return_count, next_due_at, received_at)
 SELECT :page, 'vk', 'comment', 'wall', 'many-' || n, '1', n::text, 'двор', 'двор', false, false, n % 97 = 0,
   CASE WHEN n % 10 <> 0 THEN 'answered' WHEN n % 7 = 0 THEN 'review' WHEN n % 3 = 0 THEN 'in_work' ELSE 'routed' END,
-  1, 1, false, 2, '{}', '{}', 1 + n / 10 % 30, CASE WHEN n % 3 = 0 THEN 5 + n / 10 % 20 END, 0,
+  1, 1, false, 2, '{}', '{}', 1 + n / 10 % 30, CASE WHEN n % 3 = 0 THEN 5 + n / 10 % 20 END, 0, 0,
   CAST(:now AS timestamptz) + n * interval '1 second' - interval '1 hour', CAST(:now AS timestamptz)
 FROM generate_series(1, 15000) n
 """

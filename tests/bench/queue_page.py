@@ -185,7 +185,7 @@ settled AS (
 INSERT INTO appeal (page_id, platform, kind, place, thread_key, author_external_id, author_name, external_id,
   post_external_id, text, search_text, has_attachments, is_edited, is_talk, state, cycle, version, topic_group, topic,
   agency, confidence, is_confirmed, severity, judgement, routing, department_id, assignee_id, transfer_count,
-  next_due_at, received_at, closed_at)
+  return_count, next_due_at, received_at, closed_at)
 SELECT page, CASE WHEN page % 50 = 0 THEN 'max' WHEN page % 3 = 0 THEN 'ok' ELSE 'vk' END, 'comment', 'wall',
   'wall:' || n, 'author-' || n % 200000, 'Житель ' || n % 200000, n::text, '700', words, words, n % 5 = 0, n % 11 = 0,
   state IN ('routed', 'review') AND talk < 0.05, state, 1, 1, 'ЖКХ', topic_names[topic], NULL, 0.3 + 0.7 * due, false,
@@ -198,7 +198,7 @@ SELECT page, CASE WHEN page % 50 = 0 THEN 'max' WHEN page % 3 = 0 THEN 'ok' ELSE
   jsonb_build_object('rule', 'ГО-' || n % 300, 'layer', 'matrix', 'rule_set_version', 'bench', 'steps',
     jsonb_build_array(jsonb_build_object('layer', 'matrix', 'rule', 'ГО-' || n % 300, 'outcome', 'won',
     'because', 'Матрица: ' || topic_names[topic]))),
-  department, CASE WHEN state IN ('in_work', 'interim', 'answered') AND n % 20 = 0 THEN 1 END, 0,
+  department, CASE WHEN state IN ('in_work', 'interim', 'answered') AND n % 20 = 0 THEN 1 END, 0, 0,
   CASE WHEN state NOT IN ('answered', 'closed') THEN due_at END,
   now - (last - n) * interval '30 seconds', CASE WHEN state IN ('answered', 'closed') THEN now END
 FROM settled

@@ -223,3 +223,18 @@ async def test_presses_of_buttons_and_forged_comments_open_nothing(center: Cente
     assert await rows(center.resources, Appeal) == []
     pressed = [event for event in await rows(center.resources, InboxEvent) if event.event_type == "MESSAGE_CALLBACK"]
     assert [event.state for event in pressed] == [EventState.IGNORED]
+
+
+async def test_an_old_comment_of_a_page_connected_today_is_kept_and_opens_no_appeal(center: Center) -> None:
+    old = center.city.comment(ROAD)
+    center.city.wait(days=40)
+    new = center.city.comment(HEATING, NEIGHBOUR)
+    await center.hear()
+    assert {message.external_id: message.appeal_id is None for message in await rows(center.resources, Message)} == {
+        old.id: True,
+        new.id: False,
+    }
+    center.city.wait(minutes=1)
+    center.city.comment(ROAD, reply_to=old.id)  # its author asks again
+    await center.hear()
+    assert len(await rows(center.resources, Appeal)) == 2

@@ -1,25 +1,33 @@
 """One installation for all journeys: starting one takes many seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
+from app.sandbox.stand_ins import STAND_INS
 from tests.journey.official import create_token
 from tests.processes import Installation, StandIn, installed, running_stand_in
 
 
 @pytest.fixture(scope="session")
-def stand_in() -> Iterator[StandIn]:
-    """VKontakte."""
-    with running_stand_in() as stand_in:
-        yield stand_in
+def networks() -> Iterator[Mapping[str, StandIn]]:
+    """Every network, by its code."""
+    with ExitStack() as stack:
+        yield {code: stack.enter_context(running_stand_in(code)) for code in STAND_INS}
 
 
 @pytest.fixture(scope="session")
-def installation(stand_in: StandIn) -> Iterator[Installation]:
+def stand_in(networks: Mapping[str, StandIn]) -> StandIn:
+    """VKontakte."""
+    return networks["vk"]
+
+
+@pytest.fixture(scope="session")
+def installation(networks: Mapping[str, StandIn]) -> Iterator[Installation]:
     """A fresh machine on which `appeals up` runs."""
-    with installed(APPEALS_VK_API_URL=stand_in.url) as installation:
+    with installed(**{f"APPEALS_{code.upper()}_API_URL": one.url for code, one in networks.items()}) as installation:
         installation.start()
         yield installation
 

@@ -128,7 +128,7 @@ async def test_a_polled_comment_is_the_delivery_that_the_webhook_brought(room: R
 
 async def test_a_bot_without_a_channel_is_not_asked_for_comments(room: Room) -> None:
     alone = replace(CREDENTIALS, external_id="600000001")
-    found = await max_messenger.poll(room.client, MAX_URL, alone, "1")
+    found = await max_messenger.poll(room.client, MAX_URL, alone, "1", room.clock.at)
     assert found.deliveries == ()
     assert room.stand_in.calls() == []
 

@@ -13,6 +13,7 @@ from app.platforms.base import FailureKind, Polled, SendFailed
 from app.platforms.incoming import Action, IncomingMessage, PageIdentity, PagePost
 from app.platforms.ok import Odnoklassniki
 from app.platforms.untrusted import decode_json
+from tests.conftest import NOW
 from tests.ok_city import CITIZEN, CREDENTIALS, GROUP, NEIGHBOUR, OK_URL, City, ok_city
 
 ok = Odnoklassniki()
@@ -36,7 +37,7 @@ class Reader:
 
     async def poll(self) -> list[IncomingMessage]:
         """One round; the comments that are new by their key."""
-        polled = await ok.poll(self.city.client, OK_URL, CREDENTIALS, self.cursor)
+        polled = await ok.poll(self.city.client, OK_URL, CREDENTIALS, self.cursor, self.city.now)
         self.rounds.append(polled)
         self.cursor = polled.cursor
         new = {one.key: one.body for one in polled.deliveries if one.key not in self.deliveries}
@@ -261,7 +262,7 @@ async def test_topics_of_other_groups_of_the_administrator_are_not_ours(city: Ci
     assert await reader.texts() == ["Первый"]
     assert [post.text for post in reader.posts()] == ["Ремонт дорог"]
     theirs = replace(CREDENTIALS, external_id=other)
-    polled = await ok.poll(city.client, OK_URL, theirs, "")
+    polled = await ok.poll(city.client, OK_URL, theirs, "", city.now)
     assert len([one for one in polled.deliveries if one.event_type == "COMMENT"]) == 60
 
 
@@ -313,7 +314,7 @@ async def answered(answers: dict[str, Any], cursor: str = "") -> Polled:
         return httpx.Response(200, json=answers[method])
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
-        return await ok.poll(client, OK_URL, CREDENTIALS, cursor)
+        return await ok.poll(client, OK_URL, CREDENTIALS, cursor, NOW)
 
 
 LISTED = {"discussions": [{"object_id": "1", "object_type": "GROUP_TOPIC"}]}
@@ -367,5 +368,18 @@ async def test_a_list_that_is_none_is_a_failure() -> None:
 
 async def test_without_an_administrators_session_a_person_is_asked_for_it(city: City) -> None:
     with pytest.raises(SendFailed, match="ключом администратора") as refusal:
-        await ok.poll(city.client, OK_URL, replace(CREDENTIALS, user_token=""), "")
+        await ok.poll(city.client, OK_URL, replace(CREDENTIALS, user_token=""), "", city.now)
     assert refusal.value.kind is FailureKind.HANDS_NEEDED
+
+
+async def test_what_was_written_long_before_the_first_round_is_told_as_past(city: City, reader: Reader) -> None:
+    city.comment("Давняя жалоба")
+    city.wait(days=31)
+    city.comment("Свежая жалоба")
+    assert [(one.text, one.is_past) for one in await reader.poll()] == [
+        ("Давняя жалоба", True),
+        ("Свежая жалоба", False),
+    ]
+    city.wait(days=31)
+    city.comment("Новая жалоба")
+    assert [one.is_past for one in await reader.poll()] == [False]

@@ -118,11 +118,11 @@ def test_the_next_due_time_is_the_earliest_of_the_open_clocks() -> None:
 
 def test_a_clock_keeps_the_policy_version_it_started_with() -> None:
     state = nine_hours()
-    assert (state.policy_code, state.policy_version) == ("social-default", 1)
-    newer = replace(social, version=2, targets=(replace(social.targets[0], span=Span(60, "working_minutes")),))
+    assert (state.policy_code, state.policy_version) == ("social-default", 2)
+    newer = replace(social, version=3, targets=(replace(social.targets[0], span=Span(60, "working_minutes")),))
     resumed = clock.resume(clock.pause(state, omsk(16, 17)), office, omsk(16, 17, 30))
-    assert (resumed.policy_version, resumed.span) == (1, Span(540, "working_minutes"))
-    assert clock.reclassify(state, newer, office, omsk(16, 17), 2).policy_version == 2
+    assert (resumed.policy_version, resumed.span) == (2, Span(540, "working_minutes"))
+    assert clock.reclassify(state, newer, office, omsk(16, 17), 2).policy_version == 3
 
 
 def test_reclassifying_upwards_shortens_the_span_from_its_start() -> None:

@@ -24,7 +24,7 @@ def clock(severity: int = 2, policy_code: str = "social-default", kind: str = sl
 def test_a_new_clock_promises_what_its_policy_says() -> None:
     row = clock()
     assert (row.appeal_id, row.department_id, row.cycle, row.is_counted) == (7, 3, 1, True)
-    assert (row.policy_code, row.policy_version, row.calendar_code) == ("social-default", 1, "office")
+    assert (row.policy_code, row.policy_version, row.calendar_code) == ("social-default", 2, "office")
     assert row.span["amount"] == 540
     assert row.span["unit"] == "working_minutes"
     assert row.due_at == arithmetic.due_after(sla.state_of(row).span, sla.calendar_of(row), NOW)

@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = 'a0cd634a02ee'
-down_revision = '337280dff4fa'
+down_revision = '5621499a2731'
 branch_labels = None
 depends_on = None
 
