@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.formats import number, percent
@@ -63,11 +62,9 @@ def _reading(work: Callable[[AsyncSession, Resources], Awaitable[Any]]) -> Any:
 @rules_app.command("list")
 def rules_list() -> None:
     """Все версии, новые сверху."""
-    table = Table("№", "Версия", "Состояние", "О чём", "Кто завёл", "Опубликована")
     for row in change(lambda session, _: list_versions(session)):
-        published = f"{row.published_at:%d.%m.%Y %H:%M} UTC" if row.published_at else ""
-        table.add_row(str(row.id), row.version, STATES[row.state], row.note, row.author, published)
-    console.print(table)
+        published = f", опубликована {row.published_at:%d.%m.%Y %H:%M} UTC" if row.published_at else ""
+        typer.echo(f"{row.id}  {row.version}  {STATES[row.state]}{published}  {row.author}: {row.note or '—'}")
 
 
 @rules_app.command("import")
@@ -162,17 +159,17 @@ def rules_simulate(
 
 
 def _show(result: dict[str, Any]) -> None:
-    table = Table("Было", "Станет", "Обращений", "Лучше", "Хуже", "Примеры")
     for move in result["moves"]:
-        examples = ", ".join(map(str, move["examples"]))
-        names = (result["names"][move["before"]], result["names"][move["after"]])
-        table.add_row(*names, *(number(move[key]) for key in ("count", "better", "worse")), examples)
-    console.print(table)
+        before, after = result["names"][move["before"]], result["names"][move["after"]]
+        typer.echo(
+            f"{before} → {after}: {number(move['count'])}, лучше {number(move['better'])}, хуже {number(move['worse'])}"
+            f"; например {', '.join(map(str, move['examples']))}"
+        )
     decided = result["decided"]
-    before, after = (result[key] / decided if decided else None for key in ("agreed_before", "agreed_after"))
+    was, now = (result[key] / decided if decided else None for key in ("agreed_before", "agreed_after"))
     typer.echo(
         f"{result['old']} → {result['new']}: обращений {number(result['total'])}, сменили бы отдел "
-        f"{number(result['moved'])}, верных с первого раза {percent(before, 1)} → {percent(after, 1)} "
+        f"{number(result['moved'])}, верных с первого раза {percent(was, 1)} → {percent(now, 1)} "
         f"из {number(decided)} решённых людьми, на стол центра +{number(result['to_desk'])} "
         f"−{number(result['from_desk'])}"
     )

@@ -42,10 +42,12 @@ def departments_named(rules: RuleSet) -> dict[str, tuple[str, int]]:
 
 
 def unknown_to_the_office(rules: RuleSet, observed: Observed) -> Iterator[Problem]:
-    """Departments that rules name and the office does not have: their appeals could go nowhere."""
-    for code, (file, line) in departments_named(rules).items():
-        if code not in observed.known:
-            yield Problem(file, line, f"Ведомства «{rules.names.department(code)}» ({code}) нет в справочнике")
+    """Departments that the rule set describes and the office does not have: their appeals could go nowhere."""
+    named = departments_named(rules)
+    for entry in rules.departments:
+        if entry.code not in observed.known:
+            file, line = named.get(entry.code, (DEPARTMENTS, 0))
+            yield Problem(file, line, f"Ведомства «{entry.short_name}» ({entry.code}) нет в справочнике")
 
 
 def closed_departments(rules: RuleSet, observed: Observed) -> Iterator[Problem]:

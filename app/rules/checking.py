@@ -18,6 +18,7 @@ from routing_rules.checks import check
 from routing_rules.observed import Observed, closed_departments, unknown_to_the_office
 
 DAYS_OBSERVED = 90
+COUNTING = 0x52554C48  # the advisory lock of the worker that counts
 _COUNT_HITS = text(
     "SELECT step->>'rule' AS rule, count(*) AS hits FROM appeal, jsonb_array_elements(routing->'steps') AS step "
     "WHERE received_at > :since AND step->>'outcome' IN ('won', 'info') AND step->>'rule' <> '' GROUP BY 1"
@@ -89,7 +90,11 @@ async def hits_by_rule(session: AsyncSession) -> dict[str, int]:
 
 
 async def count_hits(session: AsyncSession, now: datetime) -> int:
-    """Count anew how often each rule decides; how many rules ever did. One pass over the appeals of the period."""
+    """Count anew how often each rule decides; how many rules ever did. One pass over the appeals of the period, by one
+    worker at a time: the others leave it to that one.
+    """
+    if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": COUNTING}):
+        return 0
     since = now - timedelta(days=DAYS_OBSERVED)
     found = [
         {"rule": rule[:200], "hits": hits, "counted_at": now}

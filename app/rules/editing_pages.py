@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.access import Actor, ManagerDep
+from app.api import NO_NUL
 from app.db import SessionDep
 from app.errors import Invalid
 from app.formats import plural
@@ -24,7 +25,7 @@ from routing_rules.parser import MATRIX, RULES
 router = APIRouter(include_in_schema=False)
 VersionInPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Edition = Annotated[int, Form(ge=1, le=2**31 - 1)]
-Field = Annotated[str, Form(max_length=400)]
+Field = Annotated[str, Form(max_length=400, pattern=NO_NUL)]
 
 
 @router.post("/rules/drafts")
@@ -159,12 +160,12 @@ async def publish(
 ) -> Response:
     """Опубликовать черновик; с ошибками страница покажет, что исправить."""
     settings = request.app.state.resources.settings
-    problems = await service.check_draft(session, version_id, now=utc_now())
-    if any(not problem.is_warning for problem in problems):
+    try:
+        row = await service.publish(
+            session, version_id, actor, now=utc_now(), needs_approval=settings.rules_need_approval, edition=edition
+        )
+    except RulesRefused:  # the draft keeps what the check has found
         return _to(request, f"/rules/versions/{version_id}", "Публиковать рано: исправьте ошибки проверки", "bad")
-    row = await service.publish(
-        session, version_id, actor, now=utc_now(), needs_approval=settings.rules_need_approval, edition=edition
-    )
     return _to(request, f"/rules/versions/{version_id}", f"Действует {row.version}: следующая пачка пойдёт по ней")
 
 

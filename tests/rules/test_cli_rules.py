@@ -43,6 +43,8 @@ def test_a_directory_goes_in_is_checked_compared_simulated_published_and_rolled_
     assert all(problem["is_warning"] for problem in problems)
     asked = machine.enter("rules", "explain", "--topic", TOPIC, "--territory", "52701000", "--version", "omsk-2")
     assert "Администрация Омска (omsk-city)" in asked.stdout
+    listed = machine.enter("rules", "list").stdout
+    assert "omsk-2  черновик  Командная строка: Зима" in listed
     machine.made("rules", "publish", "omsk-2")
     machine.made("rules", "rollback", "omsk-1")
     assert [(row.version, row.state) for row in machine.rows(RuleSetVersion)] == [

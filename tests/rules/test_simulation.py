@@ -120,3 +120,36 @@ async def test_rules_that_never_matched_are_named_once_they_had_their_ninety_day
     assert "Исключение Э-01 «Угроза жизни» не сработало ни разу за 90 дней" in remarks
     assert not [remark for remark in remarks if "Э-03" in remark]
     assert any(remark.startswith("Нет рабочего способа доставки") for remark in remarks)
+
+
+_CLOCKS = text("""
+INSERT INTO clock (appeal_id, department_id, kind, cycle, policy_code, policy_version, calendar_code, started_at, span,
+  holes, due_at, met_at, breached_at, is_counted)
+SELECT n, d.id, 'first_answer', 1, 'social-default', 1, 'office', CAST(:now AS timestamptz) - interval '2 days', '{}',
+  '[]', now(), CASE WHEN n % 4 > 0 THEN now() END, CASE WHEN n % 4 = 0 THEN now() END, n <> 9
+FROM generate_series(1, 9) n JOIN department d ON d.code = CASE WHEN n <= 4 THEN 'mintrans' ELSE 'omsk-city' END
+""")
+
+
+async def test_the_expected_share_in_time_is_that_of_the_receiving_departments(
+    published: Resources, moved: RuleSetVersion, vera: Actor
+) -> None:
+    async with published.database.transaction() as session:
+        await session.execute(_CLOCKS, {"now": NOW})
+        open_now = await session.scalar(
+            text("SELECT count(*) FROM appeal JOIN department d ON d.id = department_id"
+                 " WHERE is_open AND NOT is_talk AND d.code = 'mintrans'")
+        )  # fmt: skip
+    result = await simulated(published, moved, vera, COUNT)
+    effect = result["effect"]
+    assert effect["open"]["mintrans"] == open_now
+    assert effect["in_time"] == {"mintrans": 3 / 4, "omsk-city": 3 / 4}
+    assert effect["in_time_before"] == effect["in_time_after"] == pytest.approx(3 / 4)
+    async with published.database.transaction() as session:
+        await session.execute(text("UPDATE clock SET breached_at = now() WHERE appeal_id <= 2"))
+    result = await simulated(published, moved, vera, COUNT)
+    load, shares = result["load_after"], {"mintrans": 1 / 4, "omsk-city": 3 / 4}
+    expected = sum(count * shares.get(code, 4 / 8) for code, count in load.items()) / result["total"]
+    assert result["effect"]["in_time"]["mintrans"] == 1 / 4
+    assert result["effect"]["in_time_after"] == pytest.approx(expected)
+    assert result["effect"]["in_time_after"] > result["effect"]["in_time_before"]

@@ -121,7 +121,18 @@ async def test_a_department_that_the_office_does_not_have_is_refused(
     await change(published, draft, "departments.csv", "cur-desk,", "nobody,Никто,Никто,ministry\ncur-desk,", vera)
     await change(published, draft, "matrix.csv", "ГО-003,,\"Автозимник, ледовая дорога/переправа\",52701000,,,mintrans",
                  "ГО-003,,\"Автозимник, ледовая дорога/переправа\",52701000,,,nobody", vera)  # fmt: skip
-    with pytest.raises(RulesRefused, match="nobody"):
+    with pytest.raises(RulesRefused) as refused:
+        await publish(published, draft, vera)
+    assert [(one.file, one.message) for one in refused.value.problems] == [
+        ("matrix.csv", "Ведомства «Никто» (nobody) нет в справочнике")
+    ]
+
+
+async def test_a_department_described_for_nothing_is_refused_too_since_processes_start_with_all_of_them(
+    published: Resources, draft: RuleSetVersion, vera: Actor
+) -> None:
+    await change(published, draft, "departments.csv", "cur-desk,", "nobody,Никто,Никто,ministry\ncur-desk,", vera)
+    with pytest.raises(RulesRefused, match=r"departments\.csv: Ведомства «Никто» \(nobody\) нет в справочнике"):
         await publish(published, draft, vera)
 
 
