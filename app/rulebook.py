@@ -1,7 +1,7 @@
 """The rules in force. The database names their version; a process parses each version once.
 
-Whoever routes asks at the beginning of a transaction and keeps the answer to its end: a batch uses one rule set, and a
-version published meanwhile is taken by the next one, in every process and without a restart.
+A transaction asks once and keeps the answer to its end: a batch uses one rule set, and a version published meanwhile is
+taken by the next one, in every process and without a restart.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from routing_rules import RuleSet, RuleSetInvalid, parse
 log = structlog.get_logger()
 REFUSED = Counter("appeals_rule_sets_refused_total", "Published rule sets that this process cannot read")
 KEPT = 3
+RULES = "rules_of_this_transaction"
 _IN_FORCE = text("SELECT id FROM rule_set WHERE state = 'published'")
 _FILES = text("SELECT files FROM rule_set WHERE id = :id")
 
@@ -29,19 +30,23 @@ class Rulebook:
         self._last = shipped
 
     async def current(self, session: AsyncSession) -> RuleSet:
-        """The rule set in force as this transaction sees it: one query of one row.
+        """The rule set in force when this transaction first asked: one query of one row.
 
         A version that this process cannot read (a newer program wrote it) raises an alarm, once, and the last good one
         goes on deciding: no appeal waits for it.
         """
+        known: RuleSet | None = session.info.get(RULES)
+        if known is None:
+            known = session.info[RULES] = await self._in_force(session)
+        return known
+
+    async def _in_force(self, session: AsyncSession) -> RuleSet:
         version_id: int | None = await session.scalar(_IN_FORCE)
         if version_id is None:
             return self.shipped
-        if version_id not in self._versions:
-            await self._take(session, version_id)
-        return self._versions[version_id]
+        return self._versions.get(version_id) or await self._take(session, version_id)
 
-    async def _take(self, session: AsyncSession, version_id: int) -> None:
+    async def _take(self, session: AsyncSession, version_id: int) -> RuleSet:
         files = await session.scalar(_FILES, {"id": version_id})
         try:
             self._last = await asyncio.to_thread(parse, files or {})
@@ -50,4 +55,5 @@ class Rulebook:
             log.error("rule_set_refused", rule_set_id=version_id, problem=str(error.problems[0]))
         if len(self._versions) >= KEPT:
             self._versions.clear()
-        self._versions[version_id] = self._last
+        taken = self._versions[version_id] = self._last
+        return taken

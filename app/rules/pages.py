@@ -23,6 +23,7 @@ from app.rules.views import (
     count_problems,
     examples_of,
     find_cells,
+    load_rows,
     move_rows,
     steps_of,
 )
@@ -157,7 +158,7 @@ async def simulation_part(session: AsyncSession, simulation: RuleSimulation | No
     examples = await examples_of(session, chosen) if chosen else []
     return {
         **part, "result": simulation.result, "takers": takers, "rows": rows, "gains": gains, "chosen": chosen,
-        "examples": examples,
+        "examples": examples, "loads": load_rows(simulation.result),
     }  # fmt: skip
 
 

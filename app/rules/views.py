@@ -48,6 +48,17 @@ class MoveRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadRow:
+    """A department whose load would change: appeals of the replay before and after, open ones, its share in time."""
+
+    name: str
+    before: int
+    after: int
+    open: int
+    in_time: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """An appeal that would have moved, and whose answer it was."""
 
@@ -129,6 +140,18 @@ def _cell(
     share = count / max(result["moved"], 1)
     look = "is-hot" if share >= HOT_SHARE else "is-warm" if share >= WARM_SHARE else ""
     return MoveCell(count, look if count else "", f"{giver}:{taker}")
+
+
+def load_rows(result: Mapping[str, Any]) -> list[LoadRow]:
+    """Departments that would get more or fewer, the largest change first."""
+    before, after, effect = result["load_before"], result["load_after"], result["effect"]
+    rows = [
+        LoadRow(result["names"][code], before.get(code, 0), after.get(code, 0), effect["open"].get(code, 0),
+                effect["in_time"].get(code))
+        for code in result["names"]
+    ]  # fmt: skip
+    changed = [row for row in rows if row.before != row.after]
+    return sorted(changed, key=lambda row: (-abs(row.after - row.before), row.name))[:MOST_MOVED]
 
 
 async def examples_of(session: AsyncSession, move: Mapping[str, Any]) -> list[Example]:

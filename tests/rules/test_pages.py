@@ -126,6 +126,7 @@ async def test_a_draft_goes_the_whole_way_to_publication_and_back(
     shown = (await manager.get(f"/rules/versions/{started}?move=mintrans:omsk-city")).text
     assert "Примеры: Минтранс → Администрация Омска" in shown
     assert "Поменяют отдел" in shown
+    assert "Открыто сейчас" in shown
     assert "Ошибок нет" in (await manager.post(f"/rules/versions/{started}/check")).text
     done = await manager.post(f"/rules/versions/{started}/publication", data={"edition": "2"})
     assert "Действует omsk-2" in done.text

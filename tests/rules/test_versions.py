@@ -62,6 +62,16 @@ async def test_a_draft_is_published_and_taken_at_once_by_every_process(
     ]  # fmt: skip
 
 
+async def test_a_transaction_keeps_the_rules_that_it_began_with(
+    published: Resources, draft: RuleSetVersion, vera: Actor
+) -> None:
+    async with published.database.transaction() as session:
+        first = await published.rulebook.current(session)
+        await publish(published, draft, vera)
+        assert await published.rulebook.current(session) is first
+    assert await in_force(published) == "omsk-2"
+
+
 async def test_a_rollback_is_a_new_version_with_the_old_rules(
     published: Resources, draft: RuleSetVersion, vera: Actor
 ) -> None:
