@@ -37,6 +37,9 @@ from app.reports import api as reports_api
 from app.reports import pages as reports
 from app.reports import quality_pages
 from app.resources import Resources, open_resources
+from app.rules import editing_pages as rules_editing
+from app.rules import matrix_pages as rules_matrix
+from app.rules import pages as rules
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
 from app.time import utc_now
@@ -65,7 +68,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
         duplicate_pages.router, place_pages.router, similar_pages.router, appeals_api.router,
         reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router,
         public_page.router, forms.router, open311.router, outgoing.router, handling.router, departments.router,
-        learning.router,
+        learning.router, rules.router, rules_editing.router, rules_matrix.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:
@@ -97,7 +100,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
         async with open_resources(settings) as resources:
             await db.require_current_schema(resources.database.engine)
             async with resources.database.transaction() as session:
-                await require_reference_data(session, resources.rule_set)
+                await require_reference_data(session, await resources.rulebook.current(session))
             seat = Seat(resources)
             await seat.renew(utc_now())
             _attach(app, seat.resources)

@@ -11,6 +11,7 @@ from app.intake.models import InboxEvent, PagePoll
 from app.learning.models import ModelVersion
 from app.outgoing.models import ChannelAppeal, DepartmentChannel, DepartmentDelivery
 from app.public_pages.models import OfficialBody, PageAudience, PublicPage
+from app.rules.models import RuleHit, RuleSetVersion, RuleSimulation
 from app.sla.models import Clock
 from app.triage.models import LabelChoice
 
@@ -20,5 +21,5 @@ __all__ = [
     "Answer", "ApiToken", "Appeal", "AuditEntry", "ChannelAppeal", "Clock", "Contact", "Department",
     "DepartmentChannel", "DepartmentDelivery", "Draft", "HistoryEntry", "InboxEvent", "LabelChoice", "LoginSession",
     "Message", "MessageFile", "ModelVersion", "OfficialBody", "PageAudience", "PagePoll", "PagePost", "PublicPage",
-    "StoredFile", "Territory", "User", "metadata",
+    "RuleHit", "RuleSetVersion", "RuleSimulation", "StoredFile", "Territory", "User", "metadata",
 ]  # fmt: skip

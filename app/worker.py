@@ -37,6 +37,8 @@ from app.outgoing.sending import tell_batch
 from app.public_pages.watch import watch_connections
 from app.reference import require_reference_data
 from app.resources import Resources, open_resources
+from app.rules.checking import count_hits
+from app.rules.simulation import run_waiting
 from app.settings import Settings
 from app.sla import service as sla
 from app.time import utc_now
@@ -124,6 +126,18 @@ async def follow(resources: Resources) -> int:
     return await follow_requests(resources, utc_now())
 
 
+async def replay_rules(resources: Resources) -> int:
+    """Replay one draft of the rules over past appeals."""
+    return await run_waiting(resources, utc_now())
+
+
+async def count_rules(resources: Resources) -> int:
+    """Count how often each rule decides."""
+    async with resources.database.transaction() as session:
+        await count_hits(session, utc_now())
+    return 0
+
+
 async def sweep(resources: Resources) -> int:
     """Mark the clocks that have run out."""
     return await mark_breaches(resources, utc_now())
@@ -163,6 +177,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
         Job.WATCH_CONNECTIONS: Solo(watch),
         Job.FETCH_FILES: Solo(bring_files),
         Job.TELL_DEPARTMENTS: Solo(tell, DELIVERIES_AT_ONCE),
+        Job.SIMULATE_RULES: Solo(replay_rules),
     }
     return Worker(
         functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
@@ -178,6 +193,8 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
             cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
             cron(_named(jobs[Job.TELL_DEPARTMENTS]), name="cron_tell", second={3, 13, 23, 33, 43, 53}),
             cron(_named(Solo(follow)), name="cron_requests", second={38}),
+            cron(_named(jobs[Job.SIMULATE_RULES]), name="cron_simulations", second={23}),
+            cron(_named(Solo(count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
             cron(_named(Solo(close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
             cron(
@@ -223,7 +240,7 @@ async def run_worker(settings: Settings) -> None:
         async with open_resources(settings) as resources:
             await require_current_schema(resources.database.engine)
             async with resources.database.transaction() as session:
-                await require_reference_data(session, resources.rule_set)
+                await require_reference_data(session, await resources.rulebook.current(session))
             sla.policy(settings.policy)  # unknown, it would make poison of every delivery
             seat = Seat(resources)
             await seat.renew(utc_now())

@@ -15,9 +15,9 @@ from app.resources import Resources
 from app.triage import service
 from app.triage.alarms import places_of_danger
 from app.triage.marks import Piece, marked, with_places
-from app.triage.places import gazetteer_of
 from classifier.doubt import doubt
 from classifier.judge import Evidence, Guess
+from classifier.places import Gazetteer
 
 MOST_FOUND = 8
 
@@ -56,7 +56,8 @@ async def topic_panel(
     guesses = labels.get("topic", [])
     found = await service.destinations(resources, session, appeal, [guess["label"] for guess in guesses])
     choices = tuple(_choice(guess["label"], guess["probability"], appeal, found) for guess in guesses)
-    least = resources.rule_set.tables.thresholds  # what the rules believe, so that the panel and the trace agree
+    rules = await resources.rulebook.current(session)
+    least = rules.tables.thresholds  # what the rules believe, so that the panel and the trace agree
     is_sure = appeal.is_confirmed or (appeal.confidence is not None and appeal.confidence >= least.topic)
     return TopicPanel(
         choices=choices,
@@ -120,9 +121,9 @@ async def words_for_topic(resources: Resources, appeal: Appeal) -> Sequence[Evid
     return await asyncio.to_thread(resources.judge.explain, appeal.text, "topic", appeal.topic)
 
 
-def marked_text(resources: Resources, appeal: Appeal, evidence: Sequence[Evidence]) -> list[Piece]:
+def marked_text(appeal: Appeal, evidence: Sequence[Evidence], gazetteer: Gazetteer) -> list[Piece]:
     """The opening message with its places, the words that drove its topic and, while there is danger, those of it."""
-    places = [(one.start, one.end) for one in gazetteer_of(resources.rule_set).find(appeal.text)]
+    places = [(one.start, one.end) for one in gazetteer.find(appeal.text)]
     danger = places_of_danger(appeal.text) if appeal.danger else ()
     return with_places(marked(appeal.text, evidence, danger), places)
 

@@ -126,7 +126,7 @@ async def rows_part(desk: Desk, queue: Queue, listing: Listing, selected: int | 
 async def row_views(desk: Desk, queue: Queue, rows: Sequence[QueueRow], selected: int | None) -> list[views.RowView]:
     """The rows as they are drawn; the clocks of all of them in one query."""
     clocks = views.nearest(await sla.open_clocks(desk.session, [row.id for row in rows])) if rows else {}
-    threshold = desk.resources.rule_set.tables.thresholds.topic
+    threshold = (await desk.resources.rulebook.current(desk.session)).tables.thresholds.topic
     query = queue.url().removeprefix("/queue")
     return [
         views.row_view(row, clocks.get(row.id), query, desk.now, threshold=threshold, selected=selected) for row in rows
@@ -158,6 +158,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
     tell_time = partial(formats.day_text, zone=desk.zone, now=desk.now)
     appeal = card.appeal
     evidence = await words_for_topic(desk.resources, appeal)
+    gazetteer = gazetteer_of(await desk.resources.rulebook.current(desk.session))
     panel = await topic_panel(desk.resources, desk.session, appeal, evidence)
     today = desk.now.astimezone(desk.zone).date()
     author = appeal.author_name or "Житель"
@@ -171,7 +172,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "state_name": _state_name(appeal),
         "work": await work_panel(desk.session, appeal, card.department, card.answers, desk.actor, today),
         "panel": panel,
-        "pieces": marked_text(desk.resources, appeal, evidence),
+        "pieces": marked_text(appeal, evidence, gazetteer),
         "danger_in": marked_danger(appeal, card.messages),
         "alarm": alarm_view(appeal),
         "kind_name": KIND_NAMES.get(appeal.message_kind or "", ""),
@@ -181,7 +182,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "departments": await choices.active_departments(desk.session) if appeal.is_open else [],
         "close_reasons": appeals.CLOSE_REASONS,
         "others": [(other, STATE_NAMES[State(other.state)], name) for other, name in card.others],
-        "place": place_panel(appeal, card.page.territory_code, gazetteer_of(desk.resources.rule_set)),
+        "place": place_panel(appeal, card.page.territory_code, gazetteer),
         "alike": await alike(desk.session, appeal, desk.actor),
         "precedents": await precedents(desk.session, appeal, desk.actor) if appeal.is_open else [],
         **await _repeats(desk, card),

@@ -30,6 +30,7 @@ from app.main import create_app
 from app.platforms.rate import RateLimiter
 from app.reference import sync_reference_data
 from app.resources import Resources
+from app.rulebook import Rulebook
 from app.settings import Settings
 from app.sla import service as sla
 from app.time import utc_now
@@ -84,7 +85,7 @@ ADDRESSES = {
 
 async def run(database_url: str, rows: int = 1_000_000) -> dict[str, dict[str, Any]]:
     """Fills the database (which must be migrated and empty) and measures."""
-    async with open_resources(database_url) as resources:
+    async with resources_of(database_url) as resources:
         engine = resources.database.engine
         await furnish(resources)
         empty = await _measure(resources, await _values(engine))
@@ -106,7 +107,7 @@ async def run(database_url: str, rows: int = 1_000_000) -> dict[str, dict[str, A
 
 
 @asynccontextmanager
-async def open_resources(database_url: str) -> AsyncIterator[Resources]:
+async def resources_of(database_url: str) -> AsyncIterator[Resources]:
     settings = Settings(database_url=database_url, redis_url="unix:///nowhere")
     engine = db.create_engine(database_url, 4)
     async with httpx.AsyncClient() as client:
@@ -120,7 +121,7 @@ async def open_resources(database_url: str) -> AsyncIterator[Resources]:
             files=open_file_store(settings),
             limiter=RateLimiter(),
             judge=Judge.load(),
-            rule_set=routing_rules.load(routing_rules.DEFAULT_DIRECTORY),
+            rulebook=Rulebook(routing_rules.load(routing_rules.DEFAULT_DIRECTORY)),
             live=Live(database_url),
         )
     await engine.dispose()
@@ -130,7 +131,7 @@ async def furnish(resources: Resources) -> None:
     """Departments, territories, pages, and two people who are signed in."""
     now = utc_now()
     async with resources.database.transaction() as session:
-        await sync_reference_data(session, resources.rule_set)
+        await sync_reference_data(session, resources.rulebook.shipped)
         await session.execute(text(_PAGES_SQL), {"pages": PAGES})
         for login, role, cookie in (
             ("operator", Role.OPERATOR, OPERATOR_COOKIE),
@@ -152,11 +153,11 @@ async def furnish(resources: Resources) -> None:
 
 
 _PAGES_SQL = """
-INSERT INTO public_page (key, platform, external_id, name, territory_code, credentials, is_active, failed_checks,
-  created_at)
+INSERT INTO public_page (key, platform, external_id, name, territory_code, credentials, is_active, created_at,
+  failed_checks)
 SELECT 'key-' || n, CASE WHEN n % 50 = 0 THEN 'max' WHEN n % 3 = 0 THEN 'ok' ELSE 'vk' END, n, 'Страница ' || n,
-       (SELECT code FROM territory ORDER BY code OFFSET n % (SELECT count(*) FROM territory) LIMIT 1), '', true, 0,
-       now()
+       (SELECT code FROM territory ORDER BY code OFFSET n % (SELECT count(*) FROM territory) LIMIT 1), '', true, now(),
+       0
 FROM generate_series(1, :pages) n
 """
 

@@ -80,7 +80,7 @@ async def test_two_places_are_asked_about_and_used_by_nobody(regional: VK, resou
     appeal = await opened(regional, BETWEEN)
     assert appeal.territory_code is None
     assert because(appeal).startswith("Место в тексте неоднозначно (г. Тара, г. Исилькуль)")
-    panel = place_panel(appeal, REGION, gazetteer_of(resources.rule_set))
+    panel = place_panel(appeal, REGION, gazetteer_of(resources.rulebook.shipped))
     assert panel is not None
     assert panel.is_asked
     assert [choice.name for choice in panel.choices][:2] == [
