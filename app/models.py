@@ -3,7 +3,8 @@
 from sqlmodel import SQLModel
 
 from app.accounts.models import ApiToken, LoginSession, User
-from app.appeals.models import Answer, Appeal, Contact, Draft, HistoryEntry, Message, PagePost
+from app.appeals.models import Answer, Appeal, Draft, HistoryEntry, Message
+from app.appeals.page_models import Contact, PagePost
 from app.audit.models import AuditEntry
 from app.departments.models import Department, Territory
 from app.files.models import MessageFile, StoredFile

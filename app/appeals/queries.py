@@ -29,8 +29,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.actor import Actor
 from app.accounts.models import User
-from app.appeals.models import Answer, AnswerState, Appeal, Part, State, Wait, appeal_columns
+from app.appeals.models import Answer, AnswerState, Appeal, State, Wait, appeal_columns
 from app.appeals.queue import Cursor, Queue, Tab, tabs_for
+from app.appeals.visibility import listed_for, visible_to
 from app.departments.models import Department, Territory
 from app.public_pages.models import PublicPage
 
@@ -44,7 +45,6 @@ _appeal = appeal_columns
 _page = PublicPage.__table__.c  # type: ignore[attr-defined]
 _department = Department.__table__.c  # type: ignore[attr-defined]
 _territory = Territory.__table__.c  # type: ignore[attr-defined]
-_part = Part.__table__.c  # type: ignore[attr-defined]
 _user = User.__table__.c  # type: ignore[attr-defined]
 _answer = Answer.__table__.c  # type: ignore[attr-defined]
 
@@ -93,26 +93,6 @@ class Listing:
     found: int | None = None
 
 
-def visible_to(actor: Actor) -> Condition:
-    """Which appeals this person may see at all: a department its own, and those that it has a part in."""
-    only = actor.only_department_id
-    return true() if only is None else or_(_appeal.department_id == only, _has_part(only))
-
-
-def _has_part(department_id: int) -> Condition:
-    return exists().where(_part.appeal_id == _appeal.id, _part.department_id == department_id)
-
-
-def _listed_for(tab: Tab, department_id: Any) -> Condition:
-    """Whose appeals a list shows: lists walk the department's own index, so parts have a list of their own."""
-    if tab is not Tab.PARTS:
-        own: Condition = _appeal.department_id == department_id
-        return own
-    owed = select(_part.appeal_id).where(_part.department_id == department_id, _part.given_at.is_(None))
-    is_owed: Condition = _appeal.id.in_(owed)
-    return is_owed
-
-
 def _tab_condition(tab: Tab, user_id: Any, now: Any) -> Condition:
     conditions: dict[Tab, Condition] = {
         Tab.OPEN: true(),
@@ -149,7 +129,7 @@ def _count_statement(tabs: tuple[Tab, ...], most: int, *, is_for_department: boo
     """Built once: it is asked with every page, and building it takes longer than answering it."""
     counts = []
     for tab in tabs:
-        only = _listed_for(tab, bindparam("department_id")) if is_for_department else true()
+        only = listed_for(tab, bindparam("department_id")) if is_for_department else true()
         is_here = _tab_condition(tab, bindparam("user_id"), bindparam("now"))
         some = select(literal_column("1")).select_from(Appeal).where(is_here, only).limit(most).subquery()
         counts.append(select(func.count()).select_from(some).scalar_subquery().label(str(tab)))
@@ -193,7 +173,7 @@ def _conditions(queue: Queue, actor: Actor, now: datetime) -> list[Condition]:
     }  # fmt: skip
     chosen = queue.conditions()
     only = actor.only_department_id
-    listed = true() if only is None else _listed_for(queue.tab, only)
+    listed = true() if only is None else listed_for(queue.tab, only)
     conditions = [_tab_condition(queue.tab, actor.user_id, now), listed]
     conditions += [column == chosen[name] for name, column in simple.items() if name in chosen]
     if queue.platform:  # a platform without pages: nothing is walked in vain

@@ -4,13 +4,12 @@ import asyncio
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, exists, insert, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.accounts.models import User
 from app.departments.models import Department
-from app.outgoing.models import DepartmentChannel
+from app.handling.registry_queries import IS_REACHED
 from app.rules.models import RuleHit, RuleSetState, RuleSetVersion
 from app.settings import get_settings
 from routing_rules import Problem, RuleSet, RuleSetInvalid, parse
@@ -42,23 +41,14 @@ async def unsafe_in_office(session: AsyncSession, rules: RuleSet, now: datetime)
 async def observe(session: AsyncSession, rules: RuleSet, now: datetime) -> Observed:
     """The facts that the checks ask for."""
     rows = (await session.scalars(select(Department))).all()
-    working = await _reached(session)
+    reached = set(await session.scalars(select(col(Department.code)).where(IS_REACHED)))
     return Observed(
         days=DAYS_OBSERVED,
         hits=await _hits_of_steady_rules(session, rules, now),
         known=frozenset(row.code for row in rows),
         closed=frozenset(row.code for row in rows if not row.is_active),
-        unreached=frozenset(row.code for row in rows if row.kind != "desk" and row.code not in working),
+        unreached=frozenset(row.code for row in rows if row.code not in reached),
     )
-
-
-async def _reached(session: AsyncSession) -> set[str]:
-    """Departments with somebody who can sign in, or with a system of their own that is told."""
-    people = exists().where(col(User.department_id) == col(Department.id), col(User.is_active))
-    systems = exists().where(
-        col(DepartmentChannel.department_id) == col(Department.id), col(DepartmentChannel.is_active)
-    )
-    return set(await session.scalars(select(col(Department.code)).where(people | systems)))
 
 
 async def _hits_of_steady_rules(session: AsyncSession, rules: RuleSet, now: datetime) -> dict[str, int]:

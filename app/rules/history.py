@@ -13,7 +13,7 @@ from app.appeals.models import Appeal, State
 from app.db import Database
 from app.settings import get_settings
 from app.triage.facts import PageContext, departments_by_code, earlier_appeals, is_working_day, read_context
-from routing_rules import Facts, RuleSet
+from routing_rules import Facts, RuleSet, territory_path
 from routing_rules.simulation import Past
 
 PORTION = 2_000
@@ -38,6 +38,7 @@ _COLUMNS: tuple[Any, ...] = (
     _labels[("labels", "topic_group", "0", "label")].astext.label("topic_group"),
     cast(_labels[("labels", "topic_group", "0", "probability")].astext, Float).label("group_probability"),
     col(Appeal.department_id),
+    col(Appeal.territory_code),
     IS_DECIDED.label("is_decided"),
 )
 TIME_CONDITIONS = ("weekday", "hours", "is_working_day")
@@ -114,7 +115,7 @@ class _Reader:
             kind=row.kind,
             page=page.external_id,
             sphere=page.sphere,
-            territory=page.territory,
+            territory=territory_path(row.territory_code) if row.territory_code else page.territory,
             topic=row.topic,
             topic_confidence=row.topic_probability or 0.0,
             topic_group=row.topic_group,

@@ -12,8 +12,8 @@ from app.appeals.history import plain_label
 from app.appeals.models import Appeal, Message
 from app.departments.models import Department
 from app.resources import Resources
-from app.triage import service
 from app.triage.alarms import places_of_danger
+from app.triage.destinations import destinations
 from app.triage.marks import Piece, marked, with_places
 from classifier.doubt import doubt
 from classifier.judge import Evidence, Guess
@@ -54,7 +54,7 @@ async def topic_panel(
     """
     labels = appeal.judgement.get("labels", {})
     guesses = labels.get("topic", [])
-    found = await service.destinations(resources, session, appeal, [guess["label"] for guess in guesses])
+    found = await destinations(resources, session, appeal, [guess["label"] for guess in guesses])
     choices = tuple(_choice(guess["label"], guess["probability"], appeal, found) for guess in guesses)
     rules = await resources.rulebook.current(session)
     least = rules.tables.thresholds  # what the rules believe, so that the panel and the trace agree
@@ -109,7 +109,7 @@ async def find_topics(resources: Resources, session: AsyncSession, appeal: Appea
         for topic in resources.judge.manifest.labels["topic"]
         if wanted and all(word in f"{topic} {groups.get(topic, '')}".casefold().replace("ё", "е") for word in wanted)
     ][:MOST_FOUND]
-    found = await service.destinations(resources, session, appeal, names)
+    found = await destinations(resources, session, appeal, names)
     chances = {guess["label"]: guess["probability"] for guess in appeal.judgement.get("labels", {}).get("topic", [])}
     return [_choice(name, chances.get(name, 0.0), appeal, found) for name in names]
 

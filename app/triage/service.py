@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,16 +17,14 @@ from app.errors import Invalid
 from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
-from app.time import utc_now
 from app.triage import alarms
 from app.triage.facts import dated, departments_by_code, earlier_appeals, facts_of, read_context
 from app.triage.models import LabelChoice
 from app.triage.places import gazetteer_of, note_places, place_step
 from app.triage.usefulness import read_needs, usefulness
-from classifier import Guess, Judgement, severity_of
+from classifier import Guess, Judgement
 from classifier.emergency import Alarm, alarm_of
 from classifier.message_kinds import MessageKind, kind_of
-from classifier.severity import GRAVEST
 from routing_rules import Decision, Facts, RuleSet
 
 LabelKind = Literal["topic_group", "topic", "agency"]
@@ -281,23 +278,3 @@ async def follow_labels(session: AsyncSession, appeal: Appeal, now: datetime) ->
         if moved is not None:
             cycle.record(session, appeal.id or 0, "due_changed", cycle.SYSTEM, now, kind=clock.kind, **moved)
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
-
-
-async def destinations(
-    resources: Resources, session: AsyncSession, appeal: Appeal, topics: Sequence[str]
-) -> dict[str, Department]:
-    """Where each of these topics would send the appeal today, for the card: one key never surprises."""
-    context = (await read_context(session, [appeal.page_id]))[appeal.page_id]
-    departments = await departments_by_code(session)
-    groups = resources.judge.manifest.topic_to_group
-    rules, now, found = await resources.rulebook.current(session), utc_now(), {}
-    earlier = (await earlier_appeals(session, rules, [appeal])).get(0, ())
-    for topic in topics:
-        facts = facts_of(appeal, context, departments, topic=topic, earlier=earlier)
-        group = groups.get(topic, facts.topic_group)
-        severity = GRAVEST if appeal.danger else severity_of(topic)
-        facts = replace(facts, topic_group=group, severity=severity)
-        found[topic] = departments[rules.decide(_dated(resources, facts, appeal, now)).department]
-    if is_routed_by_hand(appeal) and appeal.topic in found:
-        found[appeal.topic] = departments[appeal.routing["department"]]
-    return found

@@ -12,10 +12,10 @@ from app.appeals.models import Appeal
 from app.errors import Conflict, Invalid
 from app.public_pages.models import PublicPage
 from app.resources import Resources
+from app.triage.destinations import destinations
 from app.triage.marks import Piece, with_places
 from app.triage.place_choice import choose_place
 from app.triage.places import gazetteer_of, place_panel
-from app.triage.service import destinations
 from tests.appeals.conftest import SignIn, sign_in
 from tests.conftest import NOW, VK
 from tests.office import actions, clerk, details, do, only, opened, other_department, rows

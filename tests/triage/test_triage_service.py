@@ -17,6 +17,7 @@ from app.resources import Resources
 from app.rulebook import Rulebook
 from app.sla.models import Clock
 from app.triage import service as triage
+from app.triage.destinations import destinations as where_topics_lead
 from app.triage.models import LabelChoice
 from app.triage.service import FAILED_RULES, LABEL_KINDS
 from classifier import Judgement, severity_of
@@ -50,7 +51,7 @@ async def destinations(resources: Resources, appeal: Appeal, topics: list[str] |
     """The department's id for each topic; for all topics of the model if none are given."""
     names = resources.judge.manifest.labels["topic"] if topics is None else topics
     async with resources.database.transaction() as session:
-        found = await triage.destinations(resources, session, await session.get_one(Appeal, appeal.id), names)
+        found = await where_topics_lead(resources, session, await session.get_one(Appeal, appeal.id), names)
     return {topic: department.id or 0 for topic, department in found.items()}
 
 
