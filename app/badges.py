@@ -12,6 +12,7 @@ from app.db import Database
 from app.handling.registry_queries import IS_CUT_OFF_AND_ASKED
 from app.intake.models import EventState, InboxEvent
 from app.intake.queries import STUCK
+from app.learning.overview import needs_attention
 from app.public_pages.models import PublicPage
 from app.public_pages.queries import IS_CUT_OFF
 from app.time import utc_now
@@ -32,6 +33,7 @@ def badges_of(database: Database) -> Badges:
             counts["failed_events"] = failed + _capped(col(Answer.state).in_(STUCK))
             counts["cut_off_pages"] = _capped(col(PublicPage.is_active), IS_CUT_OFF)
         if actor.role in RIGHTS[Right.OVERSEE]:
+            counts["model_news"] = _capped(needs_attention(utc_now()))
             counts["unreached_departments"] = _capped(IS_CUT_OFF_AND_ASKED)
         async with database.transaction() as session:
             row = (await session.execute(select(*(count.label(name) for name, count in counts.items())))).one()

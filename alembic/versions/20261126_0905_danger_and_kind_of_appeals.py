@@ -8,7 +8,7 @@ import sqlmodel
 from alembic import op
 
 revision = 'fbf4b270f622'
-down_revision = '5621499a2731'
+down_revision = '9e4b4761f04c'
 branch_labels = None
 depends_on = None
 

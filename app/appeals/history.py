@@ -141,6 +141,23 @@ def _called_talk(_: _Told) -> str:
     return "Признано разговором"
 
 
+def _place_chosen(told: _Told) -> str:
+    return f"Место: {told['from'] or 'территория страницы'} → {told['to'] or 'территория страницы'}"
+
+
+def _merged(told: _Told) -> str:
+    return f"Повтор обращения № {told['parent']}: своего срока больше нет"
+
+
+def _joined(told: _Told) -> str:
+    return f"Присоединён повтор № {told['duplicate']}"
+
+
+def _separated(told: _Told) -> str:
+    other = told["parent"] or told["duplicate"]
+    return f"Больше не повтор: отсоединено от № {other}" if told["parent"] else f"Отсоединён повтор № {other}"
+
+
 def _rerouted(told: _Told) -> str:
     return f"Передано: {told['from'] or '?'} → {told['to'] or '?'}{told.after(' ·', 'reason')}. Срок прежний"
 
@@ -246,6 +263,10 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "alarm_dismissed": _alarm_dismissed,
     "alarm_restored": _alarm_restored,
     "called_talk": _called_talk,
+    "place_chosen": _place_chosen,
+    "merged": _merged,
+    "joined": _joined,
+    "separated": _separated,
     "rerouted": _rerouted,
     "taken": _taken,
     "noted": _noted,

@@ -74,9 +74,11 @@ class Order(StrEnum):
 
     DUE = "due"
     NEWEST = "newest"
+    USEFUL = "useful"
 
 
 ORDER_NAMES = {Order.DUE: "по сроку", Order.NEWEST: "сначала новые"}
+_ON_REVIEW = {Order.USEFUL: "полезные для обучения"}  # an index serves it on this tab alone
 
 
 def tabs_for(role: str) -> dict[Tab, str]:
@@ -107,12 +109,24 @@ class Queue:
         """Read an address's query string."""
         values = {field.name: _READERS[field.name](query.get(field.name, "").strip()) for field in fields(cls)}
         queue = cls(**{name: value for name, value in values.items() if value is not None})
-        return queue if queue.tab in tabs_for(role) else replace(queue, tab=Tab.OPEN)
+        if queue.tab not in tabs_for(role):
+            queue = replace(queue, tab=Tab.OPEN)
+        return queue if queue.order in queue.orders else replace(queue, order=Order.DUE)
 
     @property
     def is_by_due(self) -> bool:
         """Whether the list runs by due time; finished appeals and talk always run from the newest."""
-        return self.order is Order.DUE and self.tab not in _BY_NUMBER_ONLY
+        return self.order in (Order.DUE, Order.USEFUL) and not self.is_by_value and self.tab not in _BY_NUMBER_ONLY
+
+    @property
+    def is_by_value(self) -> bool:
+        """Whether the list runs from what would teach the judge most; only where topics wait for a person."""
+        return self.order is Order.USEFUL and self.tab is Tab.REVIEW
+
+    @property
+    def orders(self) -> dict[Order, str]:
+        """The orders to choose from on this tab, with their names."""
+        return ORDER_NAMES | (_ON_REVIEW if self.tab is Tab.REVIEW else {})
 
     @property
     def has_choice_of_order(self) -> bool:

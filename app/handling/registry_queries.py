@@ -43,7 +43,7 @@ class DepartmentRow:
     def ways(self) -> str:
         """Ways of delivery in words; empty when there is none."""
         ways = ["рабочее место"] if self.people or self.department.kind == DESK else []
-        return ", ".join([*ways, *(["своя система"] if self.has_channel else [])])
+        return ", ".join([*ways, *(["система или почта"] if self.has_channel else [])])
 
 
 async def list_departments(session: AsyncSession, words: str = "") -> list[DepartmentRow]:

@@ -20,6 +20,7 @@ from app.live import announce
 from app.resources import Resources
 from app.sla import service as sla
 from app.triage import service as triage
+from app.triage.similar import note_likeness
 from app.triage.watch import asks_for_an_answer, watch_words
 
 NOTES = {"author_contact", "service", "consent"}
@@ -41,6 +42,7 @@ async def take_effect(resources: Resources, session: AsyncSession, arrivals: Seq
         await _follow_changes(batch, [one for one in citizens if not one.is_new])
         await _judge(batch)
         await recognise_own(batch, [one for one in touched if one.message.is_own and Change.CREATED in one.changes])
+        note_likeness([*batch.opened, *batch.changed.values()])
         for appeal in batch.changed.values():
             appeal.version += 1
         await flush_in_bulk(session)
@@ -106,6 +108,8 @@ def _open(batch: Batch, message: Message) -> Appeal:
         received_at=message.received_at,
         judgement={},  # given, because pydantic reads the signature of a default factory every time
         routing={},
+        places=[],
+        likeness=[],
     )
     batch.opened.append(appeal)
     return appeal

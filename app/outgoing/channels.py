@@ -1,5 +1,6 @@
 """Channels: opened, stopped, resumed; known to every transaction without asking the database each time."""
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -24,6 +25,7 @@ FRESH_SECONDS = 5.0
 SECRET_BYTES = 32
 SHORTEST_SECRET = 16
 LONGEST_URL = 2000
+MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,250}")
 
 
 _channel = DepartmentChannel.__table__.c  # type: ignore[attr-defined]
@@ -95,7 +97,11 @@ async def add_channel(
     owner = await session.scalar(select(Department).where(col(Department.code) == department))
     if owner is None:
         raise Invalid(f"Отдела с кодом «{department}» нет")
-    _check(kind, url, secret, events, services or {}, internal)
+    if kind is ChannelKind.EMAIL:
+        _check_mailbox(url)
+        _check_events(events)
+    else:
+        _check(kind, url, secret, events, services or {}, internal)
     secret = secret or secrets.token_urlsafe(SECRET_BYTES)
     channel = DepartmentChannel(
         department_id=owner.id or 0, kind=kind, url=url.rstrip("/") if kind is ChannelKind.OPEN311 else url,
@@ -124,13 +130,22 @@ def _check(
         raise Invalid("Нужен адрес вида https://система.отдела/путь, без имени и пароля в нём")
     if address.scheme == "http" and not {address.host, address.netloc.decode()} & set(internal):
         raise Invalid("Слова жителей не ходят по http://: нужен https:// или узел из APPEALS_CHANNELS_INTERNAL_HOSTS")
-    unknown = set(events) - set(Event)
-    if unknown:
-        raise Invalid(f"Нет событий {', '.join(sorted(unknown))}. Есть: {', '.join(Event)}")
+    _check_events(events)
     if kind is ChannelKind.OPEN311 and "" not in services:
         raise Invalid("Open311 требует кода услуги для обращений с любой темой")
     if kind is ChannelKind.WEBHOOK and secret and len(secret) < SHORTEST_SECRET:
         raise Invalid(f"Секрет подписи короче {SHORTEST_SECRET} знаков")
+
+
+def _check_events(events: Collection[str]) -> None:
+    unknown = set(events) - set(Event)
+    if unknown:
+        raise Invalid(f"Нет событий {', '.join(sorted(unknown))}. Есть: {', '.join(Event)}")
+
+
+def _check_mailbox(address: str) -> None:
+    if not MAILBOX.fullmatch(address):
+        raise Invalid("Нужен почтовый адрес вида отдел@узел, один и без имени")
 
 
 async def load_channel(session: AsyncSession, channel_id: int) -> DepartmentChannel:

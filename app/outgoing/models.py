@@ -16,6 +16,7 @@ class ChannelKind(StrEnum):
 
     WEBHOOK = "webhook"
     OPEN311 = "open311"
+    EMAIL = "email"
 
 
 class Event(StrEnum):

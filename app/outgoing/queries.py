@@ -14,7 +14,7 @@ from app.departments.models import Department
 from app.outgoing.models import ChannelKind, DeliveryState, DepartmentChannel, DepartmentDelivery
 
 ROWS = 50
-KIND_NAMES = {ChannelKind.WEBHOOK: "вебхук", ChannelKind.OPEN311: "Open311"}
+KIND_NAMES = {ChannelKind.WEBHOOK: "вебхук", ChannelKind.OPEN311: "Open311", ChannelKind.EMAIL: "почта"}
 _delivery = DepartmentDelivery.__table__.c  # type: ignore[attr-defined]
 
 
@@ -36,7 +36,9 @@ class ChannelRow:
 
 
 def place_of(url: str) -> str:
-    """Host and path of an address: a query may hold a key, so it is not shown."""
+    """Host and path of an address: a query may hold a key, so it is not shown. A mailbox as it is."""
+    if "://" not in url:
+        return url
     address = httpx.URL(url)
     return f"{address.netloc.decode()}{address.path.rstrip('/')}"
 

@@ -13,7 +13,7 @@ from app.accounts.actor import Actor
 from app.audit.service import audit
 from app.errors import Conflict, NotFound
 from app.jobs import Job, enqueue
-from app.outgoing import open311, webhook
+from app.outgoing import mail, open311, webhook
 from app.outgoing.channels import load_channel
 from app.outgoing.models import ChannelAppeal, ChannelKind, DeliveryState, DepartmentChannel, DepartmentDelivery
 from app.outgoing.outcome import GIVE_UP_AFTER, Taken
@@ -69,6 +69,8 @@ async def try_out(resources: Resources, channel_id: int, now: datetime) -> str:
         raise NotFound(f"Канала № {channel_id} нет")
     if channel.kind == ChannelKind.OPEN311:
         return await _try_open311(resources, channel)
+    if channel.kind == ChannelKind.EMAIL:
+        return await _try_mail(resources, channel.url)
     number = str(uuid4())
     payload = {"id": number, "event": TEST_EVENT, "occurred_at": now.isoformat(), "nonce": secrets.token_hex(8)}
     secret = resources.vault.open(channel.secret).decode()
@@ -87,3 +89,14 @@ async def _try_open311(resources: Resources, channel: DepartmentChannel) -> str:
     if missing:
         raise Conflict(f"Система отвечает, но не знает услуг: {', '.join(missing)}")
     return f"Система отвечает, услуг в ней: {len(known)}"
+
+
+async def _try_mail(resources: Resources, mailbox: str) -> str:
+    settings = resources.settings
+    server = mail.Server.from_url(settings.smtp_url.get_secret_value(), settings.mail_from)
+    if server is None:
+        raise Conflict("Почтовый сервер не настроен: нужен APPEALS_SMTP_URL")
+    outcome = await mail.send(server, mail.trial(server, mailbox))
+    if isinstance(outcome, Taken):
+        return "Почтовый сервер принял проверочное письмо"
+    raise Conflict(outcome.reason)

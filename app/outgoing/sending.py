@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.outgoing import open311, webhook
+from app.outgoing import mail, open311, webhook
 from app.outgoing.channels import forget_known
 from app.outgoing.models import ChannelAppeal, ChannelKind, DeliveryState, DepartmentChannel, DepartmentDelivery
-from app.outgoing.outcome import NotTaken, Outcome, Taken, repeat_pause
+from app.outgoing.outcome import AWAY_PAUSE, NotTaken, Outcome, Taken, repeat_pause
 from app.resources import Resources
 from app.time import utc_now
 from app.vault import CannotDecrypt
@@ -119,9 +119,21 @@ async def _send(resources: Resources, telling: Telling, now: datetime) -> Outcom
     if telling.kind is ChannelKind.OPEN311:
         fields = open311.request_fields(telling.payload, telling.services, telling.secret)
         return await open311.hand_over(resources.channels, telling.url, fields, now)
+    if telling.kind is ChannelKind.EMAIL:
+        return await _send_letter(resources, telling)
     return await webhook.post(
         resources.channels, telling.url, telling.secret, telling.event, telling.number, telling.payload, now
     )
+
+
+async def _send_letter(resources: Resources, telling: Telling) -> Outcome:
+    settings = resources.settings
+    server = mail.Server.from_url(settings.smtp_url.get_secret_value(), settings.mail_from)
+    if server is None:
+        return NotTaken("Почтовый сервер не настроен: нужен APPEALS_SMTP_URL", pause=AWAY_PAUSE)
+    place = mail.Place(settings.base_url, settings.time_zone)
+    letter = mail.letter(server, telling.url, telling.event, telling.number, telling.payload, place)
+    return await mail.send(server, letter)
 
 
 async def _record(resources: Resources, telling: Telling, outcome: Outcome, now: datetime) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.access import ManagerDep
 from app.api import NO_NUL
@@ -36,7 +37,7 @@ async def show_quality(
     period = period_of(from_text, to_text, zone, now)
     quality = await read_quality(session, label, period, now)
     manifest = resources.judge.manifest
-    context = view(quality, label, period, used_threshold(resources, label), manifest)
+    context = view(quality, label, period, await used_threshold(resources, session, label), manifest)
     return render(
         request, "reports/quality.html", period=period, label=label, kinds=KIND_NAMES, model=manifest,
         presets=[(name, last_days(days, zone, now)) for days, name in PRESETS.items()],
@@ -65,9 +66,9 @@ async def show_choices(
     )  # fmt: skip
 
 
-def used_threshold(resources: Resources, label: Kind) -> float:
+async def used_threshold(resources: Resources, session: AsyncSession, label: Kind) -> float:
     """From which probability on a label is believed without a person: the rules' threshold, else the model's."""
-    of_rules = resources.rule_set.tables.thresholds
+    of_rules = (await resources.rulebook.current(session)).tables.thresholds
     if label is Kind.TOPIC:
         return float(of_rules.topic)
     if label is Kind.TOPIC_GROUP:

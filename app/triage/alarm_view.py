@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import formats
 from app.accounts.actor import Actor
 from app.appeals.models import Appeal, appeal_columns
-from app.appeals.queries import visible_to
+from app.appeals.visibility import visible_to
 from app.triage.alarms import alarm_in, themes_text
 
 NEWS_FOR = timedelta(minutes=2)

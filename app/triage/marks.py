@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from classifier.judge import Evidence
@@ -15,10 +16,11 @@ Span = tuple[int, int, Strength]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text with one strength."""
+    """A stretch of text with one strength; it may be the name of a place."""
 
     text: str
     strength: Strength = ""
+    is_place: bool = False
 
 
 def marked(text: str, evidence: Sequence[Evidence], danger: Sequence[tuple[int, int]] = ()) -> list[Piece]:
@@ -37,6 +39,21 @@ def marked(text: str, evidence: Sequence[Evidence], danger: Sequence[tuple[int, 
         pieces += [Piece(text[at:start]), Piece(text[start:end], strength)]
         at = end
     return [piece for piece in [*pieces, Piece(text[at:])] if piece.text]
+
+
+def with_places(pieces: Sequence[Piece], places: Sequence[tuple[int, int]]) -> list[Piece]:
+    """The same text, cut once more so that the places (start and end in it, in order) are pieces of their own."""
+    cuts = {edge for place in places for edge in place}
+    cut: list[Piece] = []
+    at = 0
+    for piece in pieces:
+        end = at + len(piece.text)
+        edges = [at, *sorted(edge for edge in cuts if at < edge < end), end]
+        for start, stop in pairwise(edges):
+            is_place = any(first <= start and stop <= last for first, last in places)
+            cut.append(Piece(piece.text[start - at : stop - at], piece.strength, is_place))
+        at = end
+    return cut
 
 
 def _strength(share: float) -> Strength:

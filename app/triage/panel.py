@@ -12,11 +12,12 @@ from app.appeals.history import plain_label
 from app.appeals.models import Appeal, Message
 from app.departments.models import Department
 from app.resources import Resources
-from app.triage import service
 from app.triage.alarms import places_of_danger
-from app.triage.marks import Piece, marked
+from app.triage.destinations import destinations
+from app.triage.marks import Piece, marked, with_places
 from classifier.doubt import doubt
 from classifier.judge import Evidence, Guess
+from classifier.places import Gazetteer
 
 MOST_FOUND = 8
 
@@ -53,9 +54,10 @@ async def topic_panel(
     """
     labels = appeal.judgement.get("labels", {})
     guesses = labels.get("topic", [])
-    found = await service.destinations(resources, session, appeal, [guess["label"] for guess in guesses])
+    found = await destinations(resources, session, appeal, [guess["label"] for guess in guesses])
     choices = tuple(_choice(guess["label"], guess["probability"], appeal, found) for guess in guesses)
-    least = resources.rule_set.tables.thresholds  # what the rules believe, so that the panel and the trace agree
+    rules = await resources.rulebook.current(session)
+    least = rules.tables.thresholds  # what the rules believe, so that the panel and the trace agree
     is_sure = appeal.is_confirmed or (appeal.confidence is not None and appeal.confidence >= least.topic)
     return TopicPanel(
         choices=choices,
@@ -107,7 +109,7 @@ async def find_topics(resources: Resources, session: AsyncSession, appeal: Appea
         for topic in resources.judge.manifest.labels["topic"]
         if wanted and all(word in f"{topic} {groups.get(topic, '')}".casefold().replace("ё", "е") for word in wanted)
     ][:MOST_FOUND]
-    found = await service.destinations(resources, session, appeal, names)
+    found = await destinations(resources, session, appeal, names)
     chances = {guess["label"]: guess["probability"] for guess in appeal.judgement.get("labels", {}).get("topic", [])}
     return [_choice(name, chances.get(name, 0.0), appeal, found) for name in names]
 
@@ -119,9 +121,11 @@ async def words_for_topic(resources: Resources, appeal: Appeal) -> Sequence[Evid
     return await asyncio.to_thread(resources.judge.explain, appeal.text, "topic", appeal.topic)
 
 
-def marked_text(appeal: Appeal, evidence: Sequence[Evidence]) -> list[Piece]:
-    """The opening message with the words that drove its topic and, while there is danger, those that speak of it."""
-    return marked(appeal.text, evidence, places_of_danger(appeal.text) if appeal.danger else ())
+def marked_text(appeal: Appeal, evidence: Sequence[Evidence], gazetteer: Gazetteer) -> list[Piece]:
+    """The opening message with its places, the words that drove its topic and, while there is danger, those of it."""
+    places = [(one.start, one.end) for one in gazetteer.find(appeal.text)]
+    danger = places_of_danger(appeal.text) if appeal.danger else ()
+    return with_places(marked(appeal.text, evidence, danger), places)
 
 
 def marked_danger(appeal: Appeal, messages: Sequence[Message]) -> dict[int, list[Piece]]:

@@ -70,6 +70,14 @@ def test_finished_appeals_run_from_the_newest_whatever_is_asked() -> None:
     assert Queue(tab=Tab.OPEN).is_by_due
 
 
+def test_the_order_of_what_teaches_most_is_offered_where_topics_wait_for_a_person() -> None:
+    assert read(Role.OPERATOR, tab="review", order="useful").is_by_value
+    assert Order.USEFUL in Queue(tab=Tab.REVIEW).orders
+    elsewhere = read(Role.OPERATOR, tab="open", order="useful")
+    assert (elsewhere.order, elsewhere.is_by_value, elsewhere.is_by_due) == (Order.DUE, False, True)
+    assert Order.USEFUL not in elsewhere.orders
+
+
 @pytest.mark.parametrize("year", [1970, 2026, 9999])
 def test_a_cursor_is_read_back_as_it_was_written(year: int) -> None:
     cursor = Cursor(datetime(year, 1, 1, 3, 4, 5, 678901, tzinfo=UTC), 17)

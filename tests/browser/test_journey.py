@@ -16,7 +16,8 @@ pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = (
-    "/login", "/queue", "/queue?tab=urgent", "/appeals/1", "/reports/sla", "/quality", "/events", "/pages", "/sandbox",
+    "/login", "/queue", "/queue?tab=urgent", "/appeals/1", "/reports/sla", "/quality", "/events", "/pages", "/pages/1",
+    "/departments", "/departments/2", "/territories", "/sandbox",
 )  # fmt: skip
 TEXT = "На улице Примерной, дом 77145, третий день нет отопления, батареи холодные"
 DANGER = "Горит сарай на Полевой, дом 30177, огонь идёт на соседний!"
