@@ -150,9 +150,9 @@ def _tell_move(session: AsyncSession, appeal: Appeal, kind: str, moved: dict[str
         record(session, appeal.id or 0, "due_changed", SYSTEM, now, kind=kind, **moved)
 
 
-async def revive(session: AsyncSession, appeal: Appeal) -> None:
-    """The author restored what was deleted: the promise that was stopped runs on, from its old start."""
-    clocks = await sla.run_on(session, appeal.id or 0, appeal.cycle, is_counted=not appeal.is_talk)
+async def revive(session: AsyncSession, appeal: Appeal, reason: str = "deleted") -> None:
+    """Why the appeal was closed has gone: the promise that was stopped runs on, from its old start."""
+    clocks = await sla.run_on(session, appeal.id or 0, appeal.cycle, is_counted=not appeal.is_talk, reason=reason)
     appeal.state = State.IN_WORK if appeal.assignee_id else State.ROUTED
     if any(clock.kind == sla.FINAL for clock in clocks):
         appeal.state = State.INTERIM

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Computed, DateTime, Index, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Computed, DateTime, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlmodel import Field, SQLModel
 
@@ -42,9 +42,16 @@ class Appeal(SQLModel, table=True):
     `text` is the opening message as it stands now, `search_text` all of the citizen's words. `judgement` and
     `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
     `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
+    `label_value` says how much the judge would learn from a label (see app/triage/usefulness.py).
     `waits_for` names a Wait; a question without a reply closes the appeal at `waits_until`. `return_count` is how often
     a department gave it back as not its own.
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
+    `danger` names what may threaten a life ("пожар, ребёнок в опасности") until a person has said that it does not;
+    `message_kind` says what the citizen wants (classifier.message_kinds), empty for what was judged before it existed.
+    `fingerprint` is shared by equal texts, some of `likeness` by nearly equal ones of about the same time (both empty
+    for a few words). `places` are those named in the text; `territory_code` is set where one of them, or a person,
+    makes the page's territory more exact, and `territory_from` says which. A repeat of another appeal is closed, has
+    no clock of its own, and names it in `duplicate_of_id`.
     """
 
     __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}
@@ -55,7 +62,10 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_queue", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_department_queue", "department_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_useful", "state", "label_value", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_danger", "queue_at", "id", postgresql_where=text("is_open AND danger IS NOT NULL")),
+        Index("ix_appeal_message_kind", "message_kind", "id"),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
         Index("ix_appeal_waiting", "waits_for", "queue_at", "id", postgresql_where=text("waits_for IS NOT NULL")),
         Index("ix_appeal_silent", "waits_until", postgresql_where=text("waits_until IS NOT NULL")),
@@ -64,6 +74,10 @@ class Appeal(SQLModel, table=True):
             "ix_appeal_open311", "page_id", "received_at", "id", postgresql_where=text("platform = 'open311'")
         ),  # city applications ask by time; others pay nothing for it
         Index("ix_appeal_search", "search", postgresql_using="gin"),
+        Index("ix_appeal_fingerprint", "fingerprint", "id", postgresql_where=text("fingerprint IS NOT NULL")),
+        Index("ix_appeal_likeness", "likeness", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_appeal_answered", "topic", "id", postgresql_where=text("state = 'answered'")),
+        Index("ix_appeal_duplicates", "duplicate_of_id", "id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index("ix_appeal_page", "page_id", "id"),
         Index("ix_appeal_topic", "topic", "id"),
         Index("ix_appeal_state", "state", "id"),
@@ -97,12 +111,19 @@ class Appeal(SQLModel, table=True):
     topic: str | None = Field(default=None, max_length=300)
     agency: str | None = Field(default=None, max_length=200)
     confidence: float | None = None
+    label_value: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     is_confirmed: bool = False
     severity: int = 2
+    danger: str | None = Field(default=None, max_length=100)
+    message_kind: str | None = Field(default=None, max_length=20)
     judgement: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     routing: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     department_id: int = Field(foreign_key="department.id")
     territory_code: str | None = Field(default=None, max_length=11)
+    territory_from: str | None = Field(default=None, max_length=10)
+    places: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
+    fingerprint: int | None = Field(default=None, sa_type=BigInteger)
+    likeness: list[int] = Field(default_factory=list, sa_type=ARRAY(Integer), sa_column_kwargs={"server_default": "{}"})
     assignee_id: int | None = Field(default=None, foreign_key="app_user.id")
     transfer_count: int = 0
     return_count: int = 0
@@ -113,6 +134,7 @@ class Appeal(SQLModel, table=True):
     first_answered_at: datetime | None = utc_field(default=None)
     closed_at: datetime | None = utc_field(default=None)
     close_reason: str | None = Field(default=None, max_length=40)
+    duplicate_of_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="appeal.id")
 
     @property
     def is_open(self) -> bool:
@@ -156,33 +178,6 @@ class Message(SQLModel, table=True):
     deleted_at: datetime | None = utc_field(default=None)
     received_at: datetime = utc_field()
     appeal_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="appeal.id", index=True)
-
-
-class PagePost(SQLModel, table=True):
-    """The page's own publication, under which citizens comment. `thread_external_id` leads to it from a comment."""
-
-    __tablename__ = "page_post"
-    __table_args__ = (
-        UniqueConstraint("page_id", "external_id"),
-        Index("ix_page_post_thread", "page_id", "thread_external_id"),
-    )
-
-    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
-    page_id: int = Field(foreign_key="public_page.id")
-    external_id: str = Field(max_length=200)
-    thread_external_id: str | None = Field(default=None, max_length=200)
-    text: str = ""
-    source_url: str | None = None
-    published_at: datetime | None = utc_field(default=None)
-
-
-class Contact(SQLModel, table=True):
-    """A citizen as one page knows him: whether he lets the page write to him privately."""
-
-    page_id: int = Field(foreign_key="public_page.id", primary_key=True)
-    external_id: str = Field(max_length=200, primary_key=True)
-    can_be_written: bool
-    changed_at: datetime = utc_field()
 
 
 class AnswerState(StrEnum):

@@ -20,6 +20,8 @@ from app.live import announce
 from app.resources import Resources
 from app.sla import service as sla
 from app.triage import service as triage
+from app.triage.similar import note_likeness
+from app.triage.watch import asks_for_an_answer, watch_words
 
 NOTES = {"author_contact", "service", "consent"}
 LONGEST_SEARCH_TEXT = 20_000  # characters; PostgreSQL refuses a search vector of more than a megabyte
@@ -40,6 +42,7 @@ async def take_effect(resources: Resources, session: AsyncSession, arrivals: Seq
         await _follow_changes(batch, [one for one in citizens if not one.is_new])
         await _judge(batch)
         await recognise_own(batch, [one for one in touched if one.message.is_own and Change.CREATED in one.changes])
+        note_likeness([*batch.opened, *batch.changed.values()])
         for appeal in batch.changed.values():
             appeal.version += 1
         await flush_in_bulk(session)
@@ -105,6 +108,8 @@ def _open(batch: Batch, message: Message) -> Appeal:
         received_at=message.received_at,
         judgement={},  # given, because pydantic reads the signature of a default factory every time
         routing={},
+        places=[],
+        likeness=[],
     )
     batch.opened.append(appeal)
     return appeal
@@ -140,9 +145,13 @@ async def _judge(batch: Batch) -> None:
     for appeal, message in batch.opening:
         message.appeal_id = appeal.id
         await _begin(batch, appeal, message)
+    first_words = {
+        appeal.id: (appeal, message)
+        for appeal, message in reversed(batch.appended)
+        if appeal.is_talk and appeal.is_open
+    }
     for appeal, message in batch.appended:
         await _continue(batch, appeal, message)
-    first_words = {appeal.id: (appeal, message) for appeal, message in reversed(batch.appended) if appeal.is_talk}
     await triage.judge_again(batch.resources, session, list(batch.reworded.values()), now)
     for appeal, message in first_words.values():
         if appeal.is_open and not appeal.is_talk:
@@ -152,6 +161,7 @@ async def _judge(batch: Batch) -> None:
 async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:
     cycle.record(batch.session, appeal.id or 0, "received", cycle.SYSTEM, message.received_at)
     triage.record_judgement(batch.session, appeal, batch.now)
+    triage.record_alarm(batch.session, appeal, batch.now)
     # The promise runs from the moment the platform brought the message, not from when the queue was drained.
     await cycle.start_clock(
         batch.session,
@@ -167,15 +177,13 @@ async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     """More words of the same citizen; after an answer they open a new cycle, unless they are only talk ("thanks")."""
     message.appeal_id = appeal.id
     cycle.record(batch.session, appeal.id or 0, "appended", cycle.SYSTEM, message.received_at, message_id=message.id)
-    if appeal.is_open:
-        if appeal.waits_for == Wait.CITIZEN:
-            cycle.record(batch.session, appeal.id or 0, "citizen_replied", cycle.SYSTEM, message.received_at)
-            await cycle.release(batch.session, appeal, batch.now, "житель ответил")
-        return
-    judgement = batch.resources.judge.judge([message.text])[0]
-    if judgement.appeal_probability >= batch.resources.judge.manifest.thresholds["appeal"]:
+    if appeal.is_open and appeal.waits_for == Wait.CITIZEN:
+        cycle.record(batch.session, appeal.id or 0, "citizen_replied", cycle.SYSTEM, message.received_at)
+        await cycle.release(batch.session, appeal, batch.now, "житель ответил")
+    if not appeal.is_open and asks_for_an_answer(batch.resources, message.text):
         policy = batch.resources.settings.policy
         await cycle.reopen(batch.session, appeal, message, batch.now, policy_code=policy)
+    await watch_words(batch.session, appeal, message.text, batch.now, is_new_message=True)
 
 
 async def _follow_changes(batch: Batch, touched: Sequence[Touched]) -> None:
@@ -201,12 +209,14 @@ async def _follow(batch: Batch, appeal: Appeal, one: Touched) -> None:
         )
         reword(appeal, message, one.before or "")
         appeal.is_edited = True
+        await watch_words(session, appeal, message.text, batch.now)
         if is_undecided(appeal):
             batch.reworded[appeal_id] = appeal
     if Change.GATHERED in one.changes:
         appeal.has_attachments = True
         if message.text != one.before:
             reword(appeal, message, one.before or "")
+            await watch_words(session, appeal, message.text, batch.now)
             if is_undecided(appeal):
                 batch.reworded[appeal_id] = appeal
     if Change.DELETED in one.changes and message.deleted_at is not None:

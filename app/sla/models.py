@@ -15,6 +15,7 @@ class Clock(SQLModel, table=True):
 
     A clock is open while `closed_at` is empty. `met_at` is set when the promise was kept or kept late,
     `breached_at` when the due time passed first; reports read `is_met` and `spent_minutes`, written at closing.
+    `own` keeps what the clock was started with while it runs by an earlier one, of a repeat of its appeal.
     """
 
     __table_args__ = (
@@ -40,3 +41,4 @@ class Clock(SQLModel, table=True):
     close_reason: str | None = Field(default=None, max_length=40)
     spent_minutes: float | None = None
     is_counted: bool = True
+    own: dict[str, Any] | None = Field(default=None, sa_type=JSONB)

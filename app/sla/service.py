@@ -179,10 +179,42 @@ def _moved(before: datetime | None, after: datetime | None, because: str) -> dic
     }  # fmt: skip
 
 
-async def run_on(session: AsyncSession, appeal_id: int, cycle: int, *, is_counted: bool) -> Sequence[Clock]:
-    """Open again what was stopped because its message was deleted: from the old start, as if never stopped."""
+def take_over(row: Clock, other: Clock, because: str) -> dict[str, Any] | None:
+    """Run by another appeal's clock if that one ends earlier; what moved, for the history, or None."""
+    before = row.due_at
+    if before is None or other.due_at is None or other.due_at >= before:
+        return None
+    row.own = row.own or {
+        "started_at": row.started_at.isoformat(), "span": row.span, "holes": row.holes, "due_at": before.isoformat(),
+    }  # fmt: skip
+    row.started_at, row.span, row.holes, row.due_at = other.started_at, other.span, other.holes, other.due_at
+    return _moved(before, row.due_at, because)
+
+
+def give_back(row: Clock, severity: int, at: datetime) -> None:
+    """Run by what the clock was started with again, at the severity of now."""
+    if row.own is None:
+        return
+    own, row.own = row.own, None
+    row.started_at, row.due_at = datetime.fromisoformat(own["started_at"]), datetime.fromisoformat(own["due_at"])
+    row.span, row.holes = own["span"], own["holes"]
+    reclassify(row, severity, at)
+    if row.due_at is not None and row.due_at > at:
+        row.breached_at = None  # it was the other promise that was not kept
+
+
+async def stopped_clocks(session: AsyncSession, appeal_ids: Iterable[int], reason: str) -> Sequence[Clock]:
+    """The clocks of these appeals that were stopped for a reason."""
+    stopped = select(Clock).where(col(Clock.appeal_id).in_(list(appeal_ids)), col(Clock.close_reason) == reason)
+    return (await session.scalars(stopped.order_by(col(Clock.id)))).all()
+
+
+async def run_on(
+    session: AsyncSession, appeal_id: int, cycle: int, *, is_counted: bool, reason: str = "deleted"
+) -> Sequence[Clock]:
+    """Open again what was stopped for a reason that has gone: from the old start, as if never stopped."""
     stopped = select(Clock).where(
-        col(Clock.appeal_id) == appeal_id, col(Clock.cycle) == cycle, col(Clock.close_reason) == "deleted"
+        col(Clock.appeal_id) == appeal_id, col(Clock.cycle) == cycle, col(Clock.close_reason) == reason
     )
     rows = (await session.scalars(stopped)).all()
     for row in rows:

@@ -30,6 +30,7 @@ from app.main import create_app
 from app.platforms.rate import RateLimiter
 from app.reference import sync_reference_data
 from app.resources import Resources
+from app.rulebook import Rulebook
 from app.settings import Settings
 from app.sla import service as sla
 from app.time import utc_now
@@ -57,6 +58,7 @@ ADDRESSES = {
     "open": "/queue",
     "new": "/queue?tab=new",
     "review": "/queue?tab=review",
+    "useful": "/queue?tab=review&order=useful",
     "overdue": "/queue?tab=overdue",
     "mine": "/queue?tab=mine",
     "work": "/queue?tab=work",
@@ -83,13 +85,13 @@ ADDRESSES = {
 
 async def run(database_url: str, rows: int = 1_000_000) -> dict[str, dict[str, Any]]:
     """Fills the database (which must be migrated and empty) and measures."""
-    async with _resources(database_url) as resources:
+    async with resources_of(database_url) as resources:
         engine = resources.database.engine
-        await _furnish(resources)
+        await furnish(resources)
         empty = await _measure(resources, await _values(engine))
-        await _fill(engine, 1, FEW)
+        await fill(engine, 1, FEW)
         few = await _measure(resources, await _values(engine))
-        await _fill(engine, FEW + 1, rows)
+        await fill(engine, FEW + 1, rows)
         many = await _measure(resources, await _values(engine))
     return {
         f"queue_{name}_p95_ms": {
@@ -105,7 +107,7 @@ async def run(database_url: str, rows: int = 1_000_000) -> dict[str, dict[str, A
 
 
 @asynccontextmanager
-async def _resources(database_url: str) -> AsyncIterator[Resources]:
+async def resources_of(database_url: str) -> AsyncIterator[Resources]:
     settings = Settings(database_url=database_url, redis_url="unix:///nowhere")
     engine = db.create_engine(database_url, 4)
     async with httpx.AsyncClient() as client:
@@ -119,17 +121,17 @@ async def _resources(database_url: str) -> AsyncIterator[Resources]:
             files=open_file_store(settings),
             limiter=RateLimiter(),
             judge=Judge.load(),
-            rule_set=routing_rules.load(routing_rules.DEFAULT_DIRECTORY),
+            rulebook=Rulebook(routing_rules.load(routing_rules.DEFAULT_DIRECTORY)),
             live=Live(database_url),
         )
     await engine.dispose()
 
 
-async def _furnish(resources: Resources) -> None:
+async def furnish(resources: Resources) -> None:
     """Departments, territories, pages, and two people who are signed in."""
     now = utc_now()
     async with resources.database.transaction() as session:
-        await sync_reference_data(session, resources.rule_set)
+        await sync_reference_data(session, resources.rulebook.shipped)
         await session.execute(text(_PAGES_SQL), {"pages": PAGES})
         for login, role, cookie in (
             ("operator", Role.OPERATOR, OPERATOR_COOKIE),
@@ -151,9 +153,11 @@ async def _furnish(resources: Resources) -> None:
 
 
 _PAGES_SQL = """
-INSERT INTO public_page (key, platform, external_id, name, territory_code, credentials, is_active, created_at)
+INSERT INTO public_page (key, platform, external_id, name, territory_code, credentials, is_active, created_at,
+  failed_checks)
 SELECT 'key-' || n, CASE WHEN n % 50 = 0 THEN 'max' WHEN n % 3 = 0 THEN 'ok' ELSE 'vk' END, n, 'Страница ' || n,
-       (SELECT code FROM territory ORDER BY code OFFSET n % (SELECT count(*) FROM territory) LIMIT 1), '', true, now()
+       (SELECT code FROM territory ORDER BY code OFFSET n % (SELECT count(*) FROM territory) LIMIT 1), '', true, now(),
+       0
 FROM generate_series(1, :pages) n
 """
 
@@ -181,11 +185,12 @@ settled AS (
 )
 INSERT INTO appeal (page_id, platform, kind, place, thread_key, author_external_id, author_name, external_id,
   post_external_id, text, search_text, has_attachments, is_edited, is_talk, state, cycle, version, topic_group, topic,
-  agency, confidence, is_confirmed, severity, judgement, routing, department_id, assignee_id, transfer_count,
-  return_count, next_due_at, received_at, closed_at)
+  agency, confidence, label_value, is_confirmed, severity, judgement, routing, department_id, assignee_id,
+  transfer_count, return_count, next_due_at, received_at, closed_at)
 SELECT page, CASE WHEN page % 50 = 0 THEN 'max' WHEN page % 3 = 0 THEN 'ok' ELSE 'vk' END, 'comment', 'wall',
   'wall:' || n, 'author-' || n % 200000, 'Житель ' || n % 200000, n::text, '700', words, words, n % 5 = 0, n % 11 = 0,
-  state IN ('routed', 'review') AND talk < 0.05, state, 1, 1, 'ЖКХ', topic_names[topic], NULL, 0.3 + 0.7 * due, false,
+  state IN ('routed', 'review') AND talk < 0.05, state, 1, 1, 'ЖКХ', topic_names[topic], NULL, 0.3 + 0.7 * due,
+  n * 7919 % 1000 / 1000.0, false,
   2 + n % 3,
   jsonb_build_object('model_version', 'bench', 'labels', jsonb_build_object('topic_group', jsonb_build_array(
     jsonb_build_object('label', 'ЖКХ', 'probability', 0.9)), 'agency', '[]'::jsonb,
@@ -215,7 +220,7 @@ SELECT page_id, platform, kind, place, 'wall:' || id, external_id, author_extern
 """
 
 
-async def _fill(engine: AsyncEngine, first: int, last: int) -> None:
+async def fill(engine: AsyncEngine, first: int, last: int) -> None:
     """Appeals with these numbers, the open ones with clock and message. Indexes are built anew after: much faster."""
     topics = Judge.load().manifest.labels["topic"]
     values: dict[str, Any] = {"first": first, "last": last}
@@ -225,7 +230,7 @@ async def _fill(engine: AsyncEngine, first: int, last: int) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("SET LOCAL synchronous_commit = off"))
         await connection.execute(text("SET LOCAL maintenance_work_mem = '512MB'"))
-        indexes = await _drop_indexes(connection)
+        indexes = await drop_indexes(connection)
         await connection.execute(text(_APPEALS_SQL), appeals)
         for index in indexes:
             await connection.exec_driver_sql(index)
@@ -254,7 +259,7 @@ def _promises(now: datetime) -> dict[datetime, datetime]:
     return {clock.due_at: clock.started_at for clock in clocks if clock.due_at is not None}
 
 
-async def _drop_indexes(connection: AsyncConnection) -> list[str]:
+async def drop_indexes(connection: AsyncConnection) -> list[str]:
     found = await connection.execute(
         text("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'appeal' AND indexdef NOT LIKE '%UNIQUE%'")
     )
@@ -299,7 +304,7 @@ async def _measure(resources: Resources, values: dict[str, str] | None) -> dict[
                 if values is not None or "{" not in address:
                     named = address.format(**(values or {}))
                     rounds = [[taken async for taken in _requests(client, named)] for _ in range(ROUNDS)]
-                    times[name] = min(map(_p95, rounds))
+                    times[name] = min(map(p95, rounds))
     return times
 
 
@@ -314,7 +319,7 @@ async def _requests(client: httpx.AsyncClient, address: str) -> AsyncIterator[fl
             yield taken * 1000
 
 
-def _p95(times: Iterable[float]) -> float:
+def p95(times: Iterable[float]) -> float:
     ordered = sorted(times)
     return ordered[math.ceil(0.95 * len(ordered)) - 1]
 

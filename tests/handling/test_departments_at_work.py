@@ -8,8 +8,9 @@ from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role, RosterEntry, RosterKind
-from app.appeals import queries
+from app.appeals import outbox, queries
 from app.appeals import service as appeals
+from app.appeals.cycle import mark_delivered
 from app.appeals.delivery import deliver_batch
 from app.appeals.models import Answer, AnswerState, Appeal, Draft, Part, State, Wait
 from app.appeals.queue import Queue, Tab
@@ -186,8 +187,8 @@ async def asked(vk: VK) -> tuple[Appeal, Actor]:
     appeal, worker = await routed(vk)
     answer = await do(vk.resources, appeals.answer, appeal.id, "Какой дом?", worker, now=NOW, is_question=True)
     async with vk.resources.database.transaction() as session:
-        found, same = await appeals.load_answer(session, answer.id or 0, worker)
-        await appeals.mark_delivered(session, found, same, NOW + timedelta(minutes=5), worker)
+        found, same = await outbox.load_answer(session, answer.id or 0, worker)
+        await mark_delivered(session, found, same, NOW + timedelta(minutes=5), worker)
     return appeal, worker
 
 

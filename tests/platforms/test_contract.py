@@ -148,7 +148,7 @@ def test_secrets_do_not_show_in_a_repr() -> None:
 
 
 @pytest.mark.parametrize("code", PLATFORMS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_damaged_bytes_are_rejected_or_understood_and_never_break_anything(code: str, data: st.DataObject) -> None:
     body = bytearray(data.draw(st.sampled_from([p for p in EVENTS if p.parent.name == code])).read_bytes())
@@ -202,7 +202,7 @@ def is_storable(value: Any) -> bool:
 
 
 @pytest.mark.parametrize("code", PLATFORMS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_whatever_a_field_holds_parsing_gives_storable_messages_or_one_error(code: str, data: st.DataObject) -> None:
     event = json.loads(data.draw(st.sampled_from([p for p in EVENTS if p.parent.name == code])).read_bytes())

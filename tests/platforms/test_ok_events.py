@@ -44,7 +44,7 @@ def test_what_we_ask_for_ourselves_is_refused_as_a_webhook(event: Path) -> None:
     assert refusal.value.status == 403
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_whatever_a_field_holds_a_comment_is_storable_or_one_error(data: st.DataObject) -> None:
     event = json.loads(data.draw(st.sampled_from(POLLED)).read_bytes())

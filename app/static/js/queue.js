@@ -4,6 +4,7 @@
 //   data-fresh="1,2"    appeals that belong to the list and are not shown yet
 //   data-limit          a text field whose length is counted in [data-count] of its form
 //   data-filter="id"    typing hides the choices in #id that do not hold the words
+//   data-draft="id"     puts the words of #id into the answer being written, which is kept but not sent
 //   data-close          closes the dialog around it
 
 const CHANGES_PAUSE_MS = 1000
@@ -69,6 +70,14 @@ function filter(field) {
   }
 }
 
+function draft(words) {
+  const field = card()?.querySelector('.answer__text')
+  if (!field) return
+  field.value = [field.value.trim(), words].filter(Boolean).join('\n\n')
+  field.dispatchEvent(new Event('input', { bubbles: true }))
+  field.focus()
+}
+
 document.addEventListener('htmx:sseBeforeMessage', event => {
   if (!event.target.closest('[data-changes]')) return
   event.preventDefault()
@@ -81,6 +90,8 @@ document.addEventListener('input', event => {
   if (event.target.matches('[data-filter]')) filter(event.target)
 })
 document.addEventListener('click', event => {
+  const source = event.target.closest('[data-draft]')
+  if (source) draft(document.getElementById(source.dataset.draft).textContent)
   if (event.target.closest('[data-close]')) event.target.closest('dialog').close()
   const opener = event.target.closest('dialog [data-dialog]')
   if (opener) opener.closest('dialog').close()

@@ -1,0 +1,223 @@
+"""Repeats of an appeal: merged, parted, and their authors answered; clocks of both."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from app.accounts.actor import Actor
+from app.appeals import cycle, duplicates, outbox, service
+from app.appeals.duplicates import Outcome
+from app.appeals.models import Answer, AnswerState, Appeal, State, appeal_columns
+from app.errors import Conflict, Invalid, NotFound
+from app.resources import Resources
+from app.sla import service as sla
+from app.sla.models import Clock
+from tests.appeals.conftest import SignIn
+from tests.conftest import NOW, VK
+from tests.office import ROAD, clerk, details, do, opened, rows
+
+LATER = NOW + timedelta(minutes=30)
+
+
+@pytest.fixture
+async def anna(resources: Resources) -> Actor:
+    return await clerk(resources)
+
+
+@pytest.fixture
+async def pair(vk: VK) -> tuple[Appeal, Appeal]:
+    """Two citizens on one road, the second an hour later by his clock."""
+    first = await opened(vk, ROAD, 731, author=100000003)
+    second = await opened(vk, ROAD, 732, author=100000004)
+    return first, second
+
+
+async def reread(resources: Resources, appeal: Appeal) -> Appeal:
+    return next(one for one in await rows(resources, Appeal) if one.id == appeal.id)
+
+
+async def clock_of(resources: Resources, appeal: Appeal) -> Clock:
+    return next(one for one in await rows(resources, Clock) if one.appeal_id == appeal.id)
+
+
+async def started_earlier(resources: Resources, appeal: Appeal, hours: int) -> None:
+    """The appeal's promise began and ends earlier."""
+    async with resources.database.transaction() as session:
+        (clock,) = await sla.open_clocks(session, [appeal.id or 0])
+        sla.restart(clock, appeal.severity, NOW - timedelta(hours=hours))
+        stored = await session.get_one(Appeal, appeal.id)
+        stored.next_due_at = clock.due_at
+
+
+async def merge(resources: Resources, appeal: Appeal, parent: Appeal, actor: Actor, **options: int) -> Appeal:
+    return await do(resources, duplicates.mark_duplicate, appeal.id, parent.id, actor, now=LATER, **options)
+
+
+async def delivered(resources: Resources, appeal: Appeal, text: str, actor: Actor) -> None:
+    """The appeal answered, and the answer with its author."""
+    answer = await do(resources, service.answer, appeal.id, text, actor, now=LATER)
+    async with resources.database.transaction() as session:
+        stored, its = await outbox.load_answer(session, answer.id or 0, actor)
+        await cycle.mark_delivered(session, stored, its, LATER, actor)
+
+
+async def test_a_repeat_has_no_clock_and_its_appeal_keeps_the_earlier_due_time(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await started_earlier(resources, repeat, 30)
+    before = await reread(resources, repeat)
+    await merge(resources, repeat, parent, anna)
+    merged, kept = await reread(resources, repeat), await reread(resources, parent)
+    assert (merged.state, merged.close_reason, merged.duplicate_of_id) == (State.CLOSED, "duplicate", parent.id)
+    assert (merged.next_due_at, kept.next_due_at) == (None, before.next_due_at)
+    assert not (await clock_of(resources, repeat)).is_counted
+    assert (await details(resources, "due_changed"))["because"] == f"присоединён повтор № {repeat.id}, его срок раньше"
+    assert await details(resources, "joined") == {"duplicate": repeat.id}
+
+
+async def test_a_later_repeat_leaves_the_due_time_as_it_is(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await started_earlier(resources, parent, 30)
+    before = await reread(resources, parent)
+    await merge(resources, repeat, parent, anna)
+    assert (await reread(resources, parent)).next_due_at == before.next_due_at
+    assert (await clock_of(resources, parent)).own is None
+
+
+async def test_parting_restores_both_promises(resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor) -> None:
+    parent, repeat = pair
+    await started_earlier(resources, repeat, 30)
+    due = {one.id: (await reread(resources, one)).next_due_at for one in pair}
+    await merge(resources, repeat, parent, anna)
+    await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+    assert {one.id: (await reread(resources, one)).next_due_at for one in pair} == due
+    parted = await reread(resources, repeat)
+    assert (parted.state, parted.duplicate_of_id, parted.close_reason) == (State.ROUTED, None, None)
+    clock = await clock_of(resources, repeat)
+    assert (clock.closed_at, clock.is_counted) == (None, True)
+    assert (await clock_of(resources, parent)).own is None
+
+
+async def test_parting_one_of_two_leaves_the_promise_of_the_other(
+    vk: VK, resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, early = pair
+    earliest = await opened(vk, ROAD, 733, author=100000005)
+    await started_earlier(resources, early, 30)
+    await started_earlier(resources, earliest, 60)
+    due = (await reread(resources, early)).next_due_at
+    await merge(resources, early, parent, anna)
+    await merge(resources, earliest, parent, anna)
+    await do(resources, duplicates.separate, earliest.id, anna, now=LATER)
+    assert (await reread(resources, parent)).next_due_at == due
+
+
+async def test_two_people_merging_in_opposite_directions_leave_one_appeal_open(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    one, other = pair
+    results = await asyncio.gather(
+        merge(resources, one, other, anna), merge(resources, other, one, anna), return_exceptions=True
+    )
+    assert sorted(isinstance(result, Conflict) for result in results) == [False, True]
+    assert sorted([(await reread(resources, appeal)).is_open for appeal in pair]) == [False, True]
+
+
+async def test_what_makes_no_sense_is_refused(
+    vk: VK, resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    third = await opened(vk, ROAD, 733, author=100000005)
+    with pytest.raises(Invalid):
+        await merge(resources, repeat, repeat, anna)
+    with pytest.raises(NotFound):
+        await do(resources, duplicates.mark_duplicate, repeat.id, 999, anna, now=LATER)
+    with pytest.raises(Conflict, match="изменилось"):
+        await merge(resources, repeat, parent, anna, expected_version=repeat.version + 5)
+    await merge(resources, repeat, parent, anna)
+    with pytest.raises(Conflict, match="само повтор"):
+        await merge(resources, third, repeat, anna)
+    with pytest.raises(Conflict, match="свои повторы"):
+        await merge(resources, parent, third, anna)
+    with pytest.raises(Conflict, match="не повтор"):
+        await do(resources, duplicates.separate, parent.id, anna, now=LATER)
+    await do(resources, service.close, third.id, "spam", anna, now=LATER)
+    with pytest.raises(Conflict, match="закрыто без ответа"):
+        await merge(resources, parent, third, anna)
+
+
+async def test_a_repeat_whose_author_writes_again_in_the_thread_stays_where_it_is(
+    vk: VK, resources: Resources, anna: Actor
+) -> None:
+    parent = await opened(vk, ROAD, 731, author=100000003)
+    await vk.message(ROAD, 1)
+    await vk.drain()
+    repeat = (await rows(resources, Appeal))[-1]
+    await merge(resources, repeat, parent, anna)
+    await vk.message("А ещё у нас во дворе на Примерной не горит ни один фонарь, почините освещение", 2)
+    await vk.drain()
+    with pytest.raises(Conflict, match="снова"):
+        await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+
+
+async def test_the_authors_of_repeats_get_the_same_answer_on_request_each_by_itself(
+    vk: VK, resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    third = await opened(vk, ROAD, 733, author=100000005)
+    await merge(resources, repeat, parent, anna)
+    await merge(resources, third, parent, anna)
+    with pytest.raises(Conflict, match="Сначала"):
+        await do(resources, duplicates.answer_repeats, parent.id, "Засыпали", anna, now=LATER)
+    await delivered(resources, parent, "Засыпали", anna)
+    assert len(await rows(resources, Answer)) == 1
+    async with resources.database.transaction() as session:
+        await session.execute(update(Appeal).where(appeal_columns.id == third.id).values(platform="viber"))
+    long = "Засыпали. " * 3000
+    refused = await do(resources, duplicates.answer_repeats, parent.id, long, anna, now=LATER)
+    assert [one.appeal_id for one in refused if one.refusal] == [repeat.id, third.id]
+    sent = await do(resources, duplicates.answer_repeats, parent.id, "Засыпали", anna, now=LATER)
+    assert sent == [Outcome(repeat.id or 0, ""), Outcome(third.id or 0, "")]
+    answers = (await rows(resources, Answer))[1:]
+    assert [(one.appeal_id, one.text, one.state) for one in answers] == [
+        (repeat.id, "Засыпали", AnswerState.PENDING), (third.id, "Засыпали", AnswerState.PENDING),
+    ]  # fmt: skip
+    assert await do(resources, duplicates.answer_repeats, parent.id, "Засыпали", anna, now=LATER) == []
+    with pytest.raises(Conflict, match="уже ответили"):
+        await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+
+
+async def test_the_delivered_answer_of_a_repeat_leaves_it_a_repeat(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await merge(resources, repeat, parent, anna)
+    await delivered(resources, parent, "Засыпали", anna)
+    await do(resources, duplicates.answer_repeats, parent.id, "Засыпали", anna, now=LATER)
+    answer = (await rows(resources, Answer))[-1]
+    async with resources.database.transaction() as session:
+        stored, its = await outbox.load_answer(session, answer.id or 0, anna)
+        await cycle.mark_delivered(session, stored, its, LATER, anna)
+    assert (await reread(resources, repeat)).state == State.CLOSED
+
+
+async def test_the_card_merges_parts_and_answers_all(
+    resources: Resources, pair: tuple[Appeal, Appeal], sign_in: SignIn
+) -> None:
+    parent, repeat = pair
+    browser = await sign_in()
+    card = (await browser.get(f"/appeals/{repeat.id}")).text
+    assert 'data-key="KeyD"' in card
+    assert f'name="parent" value="{parent.id}"' in card
+    merged = await browser.post(f"/appeals/{repeat.id}/duplicate", parent=parent.id, version=repeat.version)
+    assert "Отсоединить" in merged.text
+    await delivered(resources, parent, "Засыпали", browser.actor)
+    assert "Ответить всем: 1" in (await browser.get(f"/appeals/{parent.id}")).text
+    told = await browser.post(f"/appeals/{parent.id}/repeated-answers", text="Засыпали")
+    assert "Ответов отправляется: 1 из 1" in told.text
+    assert "ответ дан" in told.text
