@@ -146,16 +146,16 @@ def _place_chosen(told: _Told) -> str:
 
 
 def _merged(told: _Told) -> str:
-    return f"Повтор обращения № {told['parent']}: своего срока больше нет"
+    return f"Повтор обращения № {told['parent'] or '?'}: своего срока больше нет"
 
 
 def _joined(told: _Told) -> str:
-    return f"Присоединён повтор № {told['duplicate']}"
+    return f"Присоединён повтор № {told['duplicate'] or '?'}"
 
 
 def _separated(told: _Told) -> str:
     other = told["parent"] or told["duplicate"]
-    return f"Больше не повтор: отсоединено от № {other}" if told["parent"] else f"Отсоединён повтор № {other}"
+    return f"Больше не повтор: отсоединено от № {other}" if told["parent"] else f"Отсоединён повтор № {other or '?'}"
 
 
 def _rerouted(told: _Told) -> str:
