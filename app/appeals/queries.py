@@ -246,7 +246,9 @@ _PICKED = (
     _appeal.received_at, _appeal.closed_at, _appeal.next_due_at, _appeal.department_id, _appeal.page_id,
     _appeal.assignee_id,
 )  # fmt: skip
-_AS_STORED = tuple(column.name for column in _PICKED if column.name not in ("text", "department_id", "page_id", "label_value"))
+_AS_STORED = tuple(
+    column.name for column in _PICKED if column.name not in ("text", "department_id", "page_id", "label_value")
+)
 
 
 def _row_statement(picked: Select[Any], queue: Queue) -> Select[Any]:

@@ -11,6 +11,7 @@ from app import files
 from app.appeals import cycle
 from app.appeals.models import Appeal, Message, State, Wait
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
+from app.handling import parts
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
 from app.intake.own_answers import recognise_own
@@ -150,6 +151,7 @@ async def _judge(batch: Batch) -> None:
         for appeal, message in reversed(batch.appended)
         if appeal.is_talk and appeal.is_open
     }
+    await parts.ask_by_rules(session, batch.opened, now)
     for appeal, message in batch.appended:
         await _continue(batch, appeal, message)
     await triage.judge_again(batch.resources, session, list(batch.reworded.values()), now)

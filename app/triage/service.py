@@ -14,6 +14,7 @@ from app.appeals import cycle
 from app.appeals.models import Appeal, State
 from app.departments.models import Department
 from app.errors import Invalid
+from app.handling import parts
 from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
@@ -263,6 +264,7 @@ async def route_again(resources: Resources, session: AsyncSession, appeal: Appea
         appeal.state = state
     await cycle.place(session, appeal, appeal.department_id)
     record_routing(session, appeal, now)
+    await parts.ask_by_rules(session, [appeal], now)
 
 
 def is_routed_by_hand(appeal: Appeal) -> bool:

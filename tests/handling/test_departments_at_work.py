@@ -302,3 +302,17 @@ async def test_nobody_of_another_department_is_assigned(vk: VK) -> None:
     stranger = await member(vk.resources, (await other_department(vk.resources, appeal)).id or 0, "stranger")
     with pytest.raises(Invalid):
         await do(vk.resources, executors.assign, appeal.id, stranger.user_id, worker, today=TODAY, now=NOW)
+
+
+async def test_co_executors_that_the_rules_name_are_asked_once(vk: VK) -> None:
+    appeal, _ = await routed(vk)
+    other = await other_department(vk.resources, appeal)
+    async with vk.resources.database.transaction() as session:
+        found = await session.get_one(Appeal, appeal.id)
+        found.routing = {**found.routing, "co_departments": [other.code, appeal.routing["department"], "nobody"]}
+        for _ in range(2):
+            await parts.ask_by_rules(session, [found], NOW)
+            await session.flush()
+    part = await only(vk.resources, Part)
+    assert (part.department_id, part.asked_by) == (other.id, "Система")
+    assert (await actions(vk.resources)).count("part_asked") == 1
