@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -56,10 +57,10 @@ def likeness_of(text: str) -> Likeness | None:
 
     Case, punctuation and endings do not count, nor do telephones, mails, links and long numbers.
     """
-    stems = _stems([text])[0]
+    stems, owners = _stems([text])
     if len(np.unique(stems)) < LEAST_WORDS:
         return None
-    mixed = _marks(stems)[:, None] * _FACTORS + _OFFSETS  # modulo 2^64
+    mixed = _marks(stems, owners, 1)[0][:, None] * _FACTORS + _OFFSETS  # modulo 2^64
     smallest = (mixed ^ (mixed >> _TURN)).min(axis=0).reshape(BANDS, ROWS)
     fingerprint = int.from_bytes(_digest(stems.tobytes(), 8), "little", signed=True)
     return Likeness(fingerprint, _numbers(bytes([band]) + smallest[band].tobytes() for band in range(BANDS)))
@@ -72,7 +73,21 @@ def in_period(bands: Sequence[int], period: int) -> tuple[int, ...]:
 
 def marks_of(texts: Sequence[str]) -> list[Keys]:
     """Of each message its stems and its pairs of neighbouring stems, as 64-bit keys, each once."""
-    return [_marks(stems) for stems in _stems(texts)]
+    return _marks(*_stems(texts), len(texts))
+
+
+def _marks(stems: Keys, owners: Integers, count: int) -> list[Keys]:
+    """All messages in one pass: a pair that crosses a border is left out."""
+    is_pair = owners[:-1] == owners[1:]
+    pairs = (stems[:-1] * _STEP ^ stems[1:])[is_pair]
+    keys, owners = np.concatenate((stems, pairs)), np.concatenate((owners, owners[:-1][is_pair]))
+    order = np.lexsort((keys, owners))
+    keys, owners = keys[order], owners[order]
+    is_first = np.ones(len(keys), dtype=bool)
+    is_first[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
+    keys, owners = keys[is_first], owners[is_first]
+    ends = np.cumsum(np.bincount(owners, minlength=count)).tolist()
+    return [keys[start:end] for start, end in pairwise([0, *ends])]
 
 
 def overlaps(marks: Keys, candidates: Sequence[Keys]) -> list[float]:
@@ -107,18 +122,16 @@ def _laid_out(candidates: Sequence[Keys]) -> tuple[Keys, Integers, Integers]:
     return keys, np.repeat(np.arange(len(candidates)), sizes), sizes
 
 
-def _stems(texts: Sequence[str]) -> list[Keys]:
-    """Of each message the stems that carry meaning, in their order; numbers of houses and routes stay."""
+def _stems(texts: Sequence[str]) -> tuple[Keys, Integers]:
+    """The stems of all messages that carry meaning, in their order, and of each the number of its message.
+
+    Numbers of houses and routes stay.
+    """
     words = [pieces(text) for text in texts]
     keys = stem_keys([word for some in words for word in some])
     owners = np.repeat(np.arange(len(texts)), [len(some) for some in words])
     is_kept = _LEFT_OUT[np.searchsorted(_LEFT_OUT, keys, side="right") - 1] != keys
-    ends = np.cumsum(np.bincount(owners[is_kept], minlength=len(texts)))
-    return np.split(keys[is_kept], ends[:-1])
-
-
-def _marks(stems: Keys) -> Keys:
-    return np.unique(np.concatenate((stems, stems[:-1] * _STEP ^ stems[1:])))
+    return keys[is_kept], owners[is_kept]
 
 
 def _numbers(values: Iterable[bytes]) -> tuple[int, ...]:

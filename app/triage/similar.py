@@ -23,7 +23,7 @@ from classifier.likeness import ALIKE_FROM, in_period, likeness_of, marks_of, ov
 DAYS = 30
 """Nearly equal appeals are looked for so many days before and after."""
 PERIOD_DAYS = 32
-MOST_ALIKE = 150
+MOST_ALIKE = 100
 LONGEST_COMPARED = 2000
 LONGEST_EXCERPT = 160
 
@@ -37,7 +37,7 @@ class Alike:
     """Another appeal with the same words, or nearly so. `share` is what they have in common, 1 for equal ones."""
 
     id: int
-    excerpt: str
+    words: str
     author: str
     is_same_author: bool
     state: str
@@ -45,6 +45,11 @@ class Alike:
     department: str
     received_at: datetime
     share: float
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of its words, without another author's personal data. Worked out only for what is shown."""
+        return excerpt(self.words, "" if self.is_same_author else self.author)
 
     @property
     def is_open(self) -> bool:
@@ -79,7 +84,9 @@ async def alike(session: AsyncSession, appeal: Appeal, actor: Actor) -> list[Ali
         .order_by(_appeal.id.desc())
         .limit(MOST_ALIKE)
     )
-    near = select(_appeal.id).where(_appeal.likeness.bool_op("&&")(literal(keys, ARRAY(Integer)))).limit(MOST_ALIKE)
+    # As a sub-select, because the planner, shown the keys, takes each for frequent and reads the whole table.
+    wanted = select(literal(keys, ARRAY(Integer))).scalar_subquery()
+    near = select(_appeal.id).where(_appeal.likeness.bool_op("&&")(wanted)).limit(MOST_ALIKE)
     hits = union_all(select(equal.subquery().c.id), select(near.subquery().c.id)).cte("hits")
     rows = (
         await session.execute(compared(actor).where(_appeal.id.in_(select(hits.c.id)), _appeal.id != appeal.id))
@@ -116,8 +123,8 @@ def _alike(row: Any, appeal: Appeal, share: float) -> Alike:
     is_same_author = author == (appeal.platform, appeal.author_external_id)
     return Alike(
         id=row.id,
-        excerpt=excerpt(row.words, "" if is_same_author else row.author_name),
-        author=row.author_name or "Житель",
+        words=row.words,
+        author=row.author_name or "",
         is_same_author=is_same_author,
         state=row.state,
         page=row.page,
@@ -129,5 +136,5 @@ def _alike(row: Any, appeal: Appeal, share: float) -> Alike:
 
 def excerpt(words: str, author: str | None) -> str:
     """The beginning of somebody else's words in one line, without his personal data."""
-    text = " ".join(masked(words, author or "").split())
+    text = " ".join(masked(words[: 3 * LONGEST_EXCERPT], author or "").split())
     return text if len(text) <= LONGEST_EXCERPT else text[:LONGEST_EXCERPT].rsplit(" ", 1)[0] + "…"
