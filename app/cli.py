@@ -13,8 +13,10 @@ from app.accounts import service as accounts
 from app.accounts.models import Role
 from app.audit.service import audit
 from app.cli_channels import channels_app
+from app.cli_classifier import classifier_app
 from app.cli_departments import departments_app, territories_app
 from app.cli_pages import pages_app
+from app.cli_rules import rules_app
 from app.installation import migrate_database, with_servers
 from app.intake import service as intake
 from app.logs import configure_logging
@@ -33,8 +35,10 @@ events_app = typer.Typer(no_args_is_help=True, help="Доставки, кото�
 for name, group in (("token", token_app), ("user", user_app), ("pages", pages_app), ("events", events_app)):
     app.add_typer(group, name=name)
 app.add_typer(channels_app, name="channels")
+app.add_typer(classifier_app, name="classifier")
 app.add_typer(departments_app, name="departments")
 app.add_typer(territories_app, name="territories")
+app.add_typer(rules_app, name="rules")
 
 
 @app.command()
@@ -190,7 +194,7 @@ def pages_update(
     keys = Credentials(external_id, secret, confirmation, access_token, user_token, app_key, app_secret, discussion_id)
 
     async def work(session: AsyncSession, resources: Resources) -> str:
-        page = await public_pages.change_credentials(session, resources.vault, platform, keys)
+        page = await public_pages.change_credentials(session, resources.vault, platform, keys, utc_now())
         audit(session, COMMAND_LINE.label, "page_keys_changed", utc_now(), page_id=page.id)
         return page.name
 

@@ -10,8 +10,11 @@ from app import embedded
 from app.db import alembic_config
 from app.reference import sync_reference_data
 from app.resources import Resources, open_resources
+from app.rules.service import import_first_version
 from app.settings import Settings
+from app.time import utc_now
 from app.vault import create_key_file
+from routing_rules import read_texts
 
 
 @contextmanager
@@ -41,11 +44,12 @@ async def with_resources(settings: Settings) -> AsyncIterator[Resources]:
 
 
 def migrate_database(settings: Settings) -> None:
-    """Alembic to the newest revision, then the reference data of the rule set."""
+    """Alembic to the newest revision, then what the shipped tables know: reference data, the first rules."""
     command.upgrade(alembic_config(settings.database_url), "head")
 
     async def sync() -> None:
         async with open_resources(settings) as resources, resources.database.transaction() as session:
-            await sync_reference_data(session, resources.rule_set)
+            await sync_reference_data(session, resources.rulebook.shipped)
+            await import_first_version(session, read_texts(settings.shipped_rules), utc_now())
 
     asyncio.run(sync())

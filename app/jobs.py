@@ -34,6 +34,7 @@ class Job(StrEnum):
     WATCH_CONNECTIONS = "watch_connections"
     FETCH_FILES = "fetch_files"
     TELL_DEPARTMENTS = "tell_departments"
+    SIMULATE_RULES = "simulate_rules"
 
 
 def enqueue(session: AsyncSession, job: Job) -> None:

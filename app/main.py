@@ -24,17 +24,25 @@ from app.handling import pages as handling
 from app.handling import registry_pages as departments
 from app.intake import pages as intake
 from app.intake import webhooks
+from app.learning import pages as learning
+from app.learning.seat import Seat
 from app.live import Live
 from app.logs import configure_logging
 from app.open311 import api as open311
 from app.outgoing import pages as outgoing
 from app.public_pages import pages as public_pages
+from app.public_pages import view_pages as public_page
 from app.reference import require_reference_data
 from app.reports import api as reports_api
 from app.reports import pages as reports
+from app.reports import quality_pages
 from app.resources import Resources, open_resources
+from app.rules import editing_pages as rules_editing
+from app.rules import matrix_pages as rules_matrix
+from app.rules import pages as rules
 from app.sandbox import pages as sandbox
 from app.settings import Settings, get_settings
+from app.time import utc_now
 from app.triage import pages as triage
 from app.triage import place_pages, similar_pages
 from app.web import BodyLimit, SecurityHeaders, install_error_handlers, mount_static
@@ -58,8 +66,9 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     for router in (
         health.router, accounts.router, appeals.router, file_pages.router, triage.router,
         duplicate_pages.router, place_pages.router, similar_pages.router, appeals_api.router,
-        reports.router, reports_api.router, intake.router, public_pages.router, forms.router, open311.router,
-        outgoing.router, handling.router, departments.router,
+        reports.router, reports_api.router, quality_pages.router, intake.router, public_pages.router,
+        public_page.router, forms.router, open311.router, outgoing.router, handling.router, departments.router,
+        learning.router, rules.router, rules_editing.router, rules_matrix.router,
     ):  # fmt: skip
         app.include_router(router)
     if settings.is_demo:
@@ -91,12 +100,16 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
         async with open_resources(settings) as resources:
             await db.require_current_schema(resources.database.engine)
             async with resources.database.transaction() as session:
-                await require_reference_data(session, resources.rule_set)
-            _attach(app, resources)
+                await require_reference_data(session, await resources.rulebook.current(session))
+            seat = Seat(resources)
+            await seat.renew(utc_now())
+            _attach(app, seat.resources)
+            watching = asyncio.create_task(seat.watch(lambda renewed: setattr(app.state, "resources", renewed)))
             resources.live.start()
             _end_streams_with_signals(resources.live)
             gc.freeze()  # model and rules live as long as the process: no collection need look at them again
             yield
+            watching.cancel()
             await app.state.webhooks.close()
             await resources.live.stop()
 

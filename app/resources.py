@@ -13,6 +13,7 @@ from app.jobs import Queue
 from app.live import Live
 from app.outward import OutwardTransport, outward_client
 from app.platforms.rate import RateLimiter
+from app.rulebook import Rulebook
 from app.settings import Settings
 from classifier import Judge
 
@@ -37,7 +38,7 @@ class Resources:
     files: FileStore
     limiter: RateLimiter
     judge: Judge
-    rule_set: routing_rules.RuleSet
+    rulebook: Rulebook
     live: Live
 
 
@@ -74,7 +75,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             files=open_file_store(settings),
             limiter=RateLimiter(),
             judge=Judge.load(settings.model_path),
-            rule_set=routing_rules.load(settings.rules_dir or routing_rules.DEFAULT_DIRECTORY),
+            rulebook=Rulebook(routing_rules.load(settings.shipped_rules)),
             live=Live(settings.database_url),
         )
 

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from routing_rules import DEFAULT_DIRECTORY
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -80,8 +82,18 @@ class Settings(BaseSettings):
     )
     is_demo: bool = Field(False, description="Демонстрация: песочница и ненастоящий сервер платформы")
     is_cookie_secure: bool = Field(False, description="Отдавать cookie только по HTTPS; включите за TLS-прокси")
-    rules_dir: Path | None = Field(None, description="Папка таблиц компетенции; пусто: таблицы из поставки")
+    rules_dir: Path | None = Field(
+        None, description="Папка таблиц компетенции для первой версии правил; пусто: таблицы из поставки"
+    )
+    rules_need_approval: bool = Field(False, description="Публиковать правила только с согласия второго человека")
     model_path: Path | None = Field(None, description="Файл модели классификатора; пусто: стартовая модель")
+    model_retrain_labels: int = Field(
+        200, ge=0, description="Сколько новых меток сотрудников нужно для ночного обучения модели; 0: не обучать"
+    )
+    model_retrain_hour: int = Field(3, ge=0, le=23, description="Час ночного обучения модели по времени центра")
+    model_auto_promote: bool = Field(
+        False, description="Принимать ночную модель самим, если она лучше с уверенностью 95 %; иначе ждать человека"
+    )
     center_name: str = Field("ЦУР Омской области", description="Название центра в заголовках страниц")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "Asia/Omsk", description="Часовой пояс центра для показа времени"
@@ -148,6 +160,11 @@ class Settings(BaseSettings):
             "viber": self.viber_api_url,
         }
         return urls.get(platform, self.base_url).rstrip("/")
+
+    @property
+    def shipped_rules(self) -> Path:
+        """The directory whose tables become the first version of the rules."""
+        return self.rules_dir or DEFAULT_DIRECTORY
 
     def source_networks(self, platform: str) -> tuple[Network, ...]:
         """Networks that alone may deliver webhooks of a platform; none: whoever knows the address may."""

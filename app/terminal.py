@@ -25,6 +25,7 @@ from app.settings import get_settings
 from app.sla.service import UnknownCode
 from app.vault import CannotDecrypt, SecretKeyMissing
 from classifier import ArtifactRejected
+from classifier.tables import DataIsWrong
 from routing_rules import RuleSetInvalid
 
 console = Console(stderr=True)
@@ -33,7 +34,7 @@ T = TypeVar("T")
 EXPECTED_ERRORS = (
     AppError, NotConfigured, NotPostgres, SchemaIsStale, SecretKeyMissing, CannotDecrypt, ArtifactRejected,
     RuleSetInvalid, UnknownCode, embedded.EmbeddedServerFailed, CommandError, ValidationError, SQLAlchemyError,
-    httpx.HTTPError, OSError, UnknownPlatform,
+    httpx.HTTPError, OSError, UnknownPlatform, DataIsWrong,
 )  # fmt: skip
 
 

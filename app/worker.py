@@ -9,6 +9,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from arq import cron
@@ -29,11 +30,15 @@ from app.intake.cropped import fetch_texts
 from app.intake.polling import poll_pages
 from app.intake.service import drain_batch, forget_payloads
 from app.jobs import Job, dump, load, redis_settings
+from app.learning.nightly import learn_at_night
+from app.learning.seat import Seat
 from app.outgoing.retention import forget_deliveries
 from app.outgoing.sending import tell_batch
 from app.public_pages.watch import watch_connections
 from app.reference import require_reference_data
 from app.resources import Resources, open_resources
+from app.rules.checking import count_hits
+from app.rules.simulation import run_waiting
 from app.settings import Settings
 from app.sla import service as sla
 from app.time import utc_now
@@ -42,6 +47,7 @@ log = structlog.get_logger()
 EVERY_SECONDS = {10, 20, 30, 40, 50, 0}
 POLL_SECONDS = 0.05
 RECONNECT_SECONDS = 2.0
+NIGHT_SECONDS = 3 * 3600
 DELIVERIES_AT_ONCE = 4  # a platform that lets us wait must not hold up the answers of other pages
 
 Work = Callable[[Resources], Awaitable[int]]
@@ -120,6 +126,18 @@ async def follow(resources: Resources) -> int:
     return await follow_requests(resources, utc_now())
 
 
+async def replay_rules(resources: Resources) -> int:
+    """Replay one draft of the rules over past appeals."""
+    return await run_waiting(resources, utc_now())
+
+
+async def count_rules(resources: Resources) -> int:
+    """Count how often each rule decides."""
+    async with resources.database.transaction() as session:
+        await count_hits(session, utc_now())
+    return 0
+
+
 async def sweep(resources: Resources) -> int:
     """Mark the clocks that have run out."""
     return await mark_breaches(resources, utc_now())
@@ -128,6 +146,12 @@ async def sweep(resources: Resources) -> int:
 async def close_questions(resources: Resources) -> int:
     """Close what waits for a citizen who does not reply."""
     return await close_silent(resources, utc_now())
+
+
+async def learn(resources: Resources) -> int:
+    """Once a night: a challenger is trained when there is enough to learn from."""
+    await learn_at_night(resources, utc_now())
+    return 0
 
 
 async def tidy(resources: Resources) -> int:
@@ -153,6 +177,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
         Job.WATCH_CONNECTIONS: Solo(watch),
         Job.FETCH_FILES: Solo(bring_files),
         Job.TELL_DEPARTMENTS: Solo(tell, DELIVERIES_AT_ONCE),
+        Job.SIMULATE_RULES: Solo(replay_rules),
     }
     return Worker(
         functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
@@ -168,9 +193,20 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
             cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
             cron(_named(jobs[Job.TELL_DEPARTMENTS]), name="cron_tell", second={3, 13, 23, 33, 43, 53}),
             cron(_named(Solo(follow)), name="cron_requests", second={38}),
+            cron(_named(jobs[Job.SIMULATE_RULES]), name="cron_simulations", second={23}),
+            cron(_named(Solo(count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
             cron(_named(Solo(close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
             cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
+            cron(
+                _named(Solo(learn)),
+                name="cron_learn",
+                hour={resources.settings.model_retrain_hour},
+                minute={10},
+                second=0,
+                timeout=NIGHT_SECONDS,
+            ),
         ],
+        timezone=ZoneInfo(resources.settings.time_zone),  # type: ignore[arg-type]  # arq takes any tzinfo
         redis_settings=redis_settings(resources.settings.redis_url),
         ctx={"resources": resources},
         handle_signals=False,  # run_worker listens itself, also while Redis is away
@@ -204,13 +240,27 @@ async def run_worker(settings: Settings) -> None:
         async with open_resources(settings) as resources:
             await require_current_schema(resources.database.engine)
             async with resources.database.transaction() as session:
-                await require_reference_data(session, resources.rule_set)
+                await require_reference_data(session, await resources.rulebook.current(session))
             sla.policy(settings.policy)  # unknown, it would make poison of every delivery
-            while True:
-                await _work(build_worker(resources))
-                await asyncio.sleep(RECONNECT_SECONDS)
+            seat = Seat(resources)
+            await seat.renew(utc_now())
+            await _work_on(seat)
     except asyncio.CancelledError:
         log.info("worker_stopped")
+
+
+async def _work_on(seat: Seat) -> None:
+    """Work until cancelled; jobs that begin after a promotion get the new judge."""
+    shared: dict[str, Any] = {}
+    watching = asyncio.create_task(seat.watch(lambda renewed: shared.update(resources=renewed)))
+    try:
+        while True:
+            built = build_worker(seat.resources)
+            shared = built.ctx
+            await _work(built)
+            await asyncio.sleep(RECONNECT_SECONDS)
+    finally:
+        watching.cancel()
 
 
 def _end_with_signals(task: asyncio.Task[Any] | None) -> None:

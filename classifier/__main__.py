@@ -1,4 +1,4 @@
-"""``python -m classifier train | evaluate | predict``. What people read here is Russian."""
+"""``python -m classifier train | first-judge | evaluate | predict``. What people read here is Russian."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ class Tier(StrEnum):
     ACCURATE = "accurate"
 
 
-Data = Annotated[Path, typer.Option("--data", exists=True, dir_okay=False, help="CSV или CSV.GZ.")]
+Data = Annotated[Path, typer.Option("--data", exists=True, dir_okay=False, help="CSV, CSV.GZ или XLSX.")]
 TextColumn = Annotated[
     str | None, typer.Option("--text-column", help="Столбец текста: имя или номер от 0. По умолчанию — text.")
 ]
@@ -68,12 +68,25 @@ def train(
     ] = False,
 ) -> None:
     """Обучает модель на всех строках и записывает её с паспортом и карточкой."""
-    columns = Columns(text_column, _labels(label), header)
-    manifest = commands.train(
+    columns = Columns(text_column, labels_of(label), header)
+    trained = commands.train(
         data, columns, talk, out, screen,
         from_scratch=from_scratch, held_out=held_out, accurate=tier is Tier.ACCURATE,
     )  # fmt: skip
-    screen.print(f"Записано: {out / 'model.npz'}, версия {manifest.version}; карточка — {out / 'card.md'}")
+    screen.print(f"Записано: {out / 'model.npz'}, версия {trained.manifest.version}; карточка — {out / 'card.md'}")
+
+
+@cli.command("first-judge")
+def first_judge(
+    labels: Annotated[
+        Path, typer.Option("--labels", exists=True, dir_okay=False, help="Столбцы label и description: CSV или XLSX.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Папка модели: model.npz, manifest.json, card.md.")],
+    kind: Annotated[str, typer.Option("--kind", help="Имя вида меток.")] = "topic",
+) -> None:
+    """Составляет первую модель из описаний меток, когда истории нет."""
+    made = commands.first_judge(labels, kind, out, screen)
+    screen.print(f"Записано: {out / 'model.npz'}, версия {made.manifest.version}")
 
 
 @cli.command()
@@ -89,7 +102,7 @@ def evaluate(
 ) -> None:
     """Измеряет качество готовой модели на размеченных строках."""
     judge = _judge(model, tier)
-    columns = Columns(text_column, _labels(label), header)
+    columns = Columns(text_column, labels_of(label), header)
     figures = commands.evaluate(judge, data, columns, talk, screen)
     if as_json:
         for one in figures:
@@ -128,8 +141,8 @@ def predict(
         sys.stdout.flush()
 
 
-def _labels(given: list[str] | None) -> dict[str, str] | None:
-    """``NAME=COLUMN`` pairs; the first ``=`` divides."""
+def labels_of(given: list[str] | None) -> dict[str, str] | None:
+    """``NAME=COLUMN`` pairs; the first ``=`` divides. Raises ``DataIsWrong``."""
     if not given:
         return None
     pairs = [one.partition("=") for one in given]

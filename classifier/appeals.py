@@ -21,6 +21,7 @@ from classifier.dataset import FOLDS, Corpus, Talk, folds
 from classifier.evaluation import measure_appeals, recall_threshold
 from classifier.features import NGrams, Vocabulary, counted, ngrams, read
 from classifier.judge import Judge
+from classifier.masking import masked
 from classifier.normalise import is_word, pieces, token
 from classifier.tables import DataIsWrong
 
@@ -70,7 +71,7 @@ def train_appeals(corpus: Corpus, talk: Talk) -> AppealModel:
 
     Raises ``DataIsWrong`` where no word is met often enough.
     """
-    texts = [*corpus.texts, *talk.texts]
+    texts = [masked(text) for text in (*corpus.texts, *talk.texts)]
     truth = np.arange(len(texts)) < len(corpus.texts)
     grams = ngrams(read(texts))
     vocabulary = Vocabulary.of(counted(_visible(grams, texts)), MIN_TEXTS)

@@ -51,6 +51,27 @@ def card(manifest: Manifest, found: Survey) -> str:
     return "\n".join(lines)
 
 
+def card_of_first_judge(manifest: Manifest, report: list[str]) -> str:
+    """Of a model that descriptions alone have made: it says that nobody knows how good it is."""
+    source = manifest.provenance["sources"][0]
+    return "\n".join([
+        f"# Модель {manifest.version}",
+        "",
+        f"Составлена {manifest.created} по описаниям меток: {source['file']}, {source['rows']} строк. "
+        f"Основа: модель {manifest.provenance['base']}.",
+        "",
+        *[f"- {sentence}" for sentence in report],
+        "",
+        "## Оценка неизвестна",
+        "",
+        "Ни одного размеченного сообщения этого края модель не видела, поэтому её точности и вероятностей никто не "
+        "мерил. Без человека по ней не решают ничего: порог равен единице. Разметьте первые двести сообщений и "
+        "сравните.",
+        "",
+        LIMITS,
+    ])  # fmt: skip
+
+
 def _figures(title: str, metrics: dict[str, Any]) -> list[str]:
     kinds = {kind: values for kind, values in metrics.items() if "weighted_f1" in values}
     if not kinds:

@@ -1,7 +1,7 @@
 """What the commands do, apart from how they are typed: training with its report and card, measuring a ready model."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,10 +14,19 @@ from classifier.companion import FILE_NAME as COMPANION
 from classifier.companion import write_companion
 from classifier.dataset import Columns, Corpus, Source, Talk, is_held_out, read_corpus, read_talk
 from classifier.judge import Judge, Judgement
-from classifier.tables import DataIsWrong
+from classifier.tables import DataIsWrong, read_table
 
 if TYPE_CHECKING:
     from classifier.training import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training has left: the manifest, and what was said of the data."""
+
+    manifest: Manifest
+    report: list[str]
+
 
 SEEN_TOO_MUCH: Final = 0.01
 """A base that has seen so many of the messages would flatter every figure measured upon it."""
@@ -33,7 +42,7 @@ def train(
     from_scratch: bool,
     held_out: bool,
     accurate: bool = False,
-) -> Manifest:
+) -> Trained:
     """Trains on a file and writes the model with its card.
 
     Raises ``DataIsWrong``, ``ArtifactRejected``, and ``ExtraIsAbsent`` where the accurate tier is wanted without it.
@@ -64,7 +73,28 @@ def train(
     written = card(model.manifest, found)
     (out / "card.md").write_text(written, encoding="utf-8")
     screen.print(written, markup=False, soft_wrap=True)
-    return model.manifest
+    return Trained(model.manifest, found.sentences())
+
+
+def first_judge(labels: Path, kind: str, out: Path, screen: Console) -> Trained:
+    """Makes a model from labels and their descriptions alone, and writes it with its card. Raises ``DataIsWrong``."""
+    from classifier.card import card_of_first_judge
+    from classifier.first_judge import first_judge as make
+
+    table = read_table(labels)
+    names, words = (table.cells(table.column(column), 1) for column in ("label", "description"))
+    described = {name: text for name, text in zip(names, words, strict=True) if name}
+    if len(described) < sum(map(bool, names)):
+        raise DataIsWrong(f"{labels.name}: одна метка описана дважды.")
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    model = make(kind, described, Source.of(labels, len(described)), created, Judge.load())
+    silent = sum(not text for text in described.values())
+    report = [f"Меток {len(described)}, из них без описания {silent}."]
+    write_artifact(out / FILE_NAME, model.manifest, model.arrays)
+    written = card_of_first_judge(model.manifest, report)
+    (out / "card.md").write_text(written, encoding="utf-8")
+    screen.print(written, markup=False, soft_wrap=True)
+    return Trained(model.manifest, report)
 
 
 def _with_companion(model: "Model", corpus: Corpus, out: Path, screen: Console) -> "Model":

@@ -112,7 +112,7 @@ LEXICON: Final = Lexicon(
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Why a person must look at once: themes found by rule, with their places, and how grave the model thinks it is."""
+    """Why a person must look at once: every phrase found by rule with its places, and the model's fear."""
 
     found: tuple[Found, ...]
     grave_probability: float
@@ -127,4 +127,4 @@ def alarm_of(text: str, judgement: Judgement | None = None) -> Alarm:
     """Looks for danger in a message. Any text gives an answer."""
     guesses = judgement.topic if judgement else ()
     grave = sum(guess.probability for guess in guesses if severity_of(guess.label) >= GRAVEST)
-    return Alarm(tuple(LEXICON.find(text)), min(float(grave), 1.0))
+    return Alarm(tuple(LEXICON.find(text, every=True)), min(float(grave), 1.0))

@@ -100,7 +100,7 @@ class Judge:
         }
         self._seen = arrays["seen"]
         self.appeal_arrays = {name: arrays[name] for name in APPEAL_ARRAYS}
-        self._columns = dict(_slices(manifest))
+        self.columns = dict(_slices(manifest))
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Judge":
@@ -135,16 +135,19 @@ class Judge:
         counts = counted(ngrams(batch))
         scores = self.vocabulary.weigh(counts).sparse(len(self._words)) @ self._words + self._intercepts
         scores += self.letters.of_messages(batch)
-        margins = {kind: scores[:, self._columns[kind]] for kind in self.kinds}
+        margins = {kind: scores[:, self.columns[kind]] for kind in self.kinds}
         labels = calibration.probabilities(margins, self.manifest.blend, self._given)
         talk = self._appeal_vocabulary.transform(counts) @ self._appeal_weights
         appeal = calibration.appeal_probability(talk[:, 0], self.manifest.appeal)
         return Chances(appeal, calibration.appeal_probability(talk[:, 1], self.manifest.abuse), labels)
 
+    def has_seen(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which of these messages taught the model, by their fingerprints."""
+        return np.isin(np.array([seen_print(text) for text in texts], dtype=np.uint32), self._seen)
+
     def share_seen(self, texts: Sequence[str]) -> float:
-        """The share of these messages that stood in the model's training file, by their fingerprints."""
-        prints = np.array([seen_print(text) for text in texts], dtype=np.uint32)
-        return float(np.isin(prints, self._seen).mean()) if len(texts) else 0.0
+        """The share of these messages that taught the model."""
+        return float(self.has_seen(texts).mean()) if len(texts) else 0.0
 
     def explain(self, text: str, kind: str, label: str) -> list[Evidence]:
         """The at most eight words that drove the label most, strongest first; only those that spoke for it.
@@ -154,7 +157,7 @@ class Judge:
         names = self.manifest.labels[kind]
         if label not in names:
             raise KeyError(label)
-        strengths = self._strengths(read([text]), self._columns[kind].start + names.index(label))
+        strengths = self._strengths(read([text]), self.columns[kind].start + names.index(label))
         strongest = [int(token) for token in np.argsort(-strengths, kind="stable")[:EVIDENCE] if strengths[token] > 0]
         places = list(spans(lowered(text)))
         total = float(strengths[strengths > 0].sum())

@@ -9,11 +9,12 @@ MAX_CHARACTERS = 10_000
 """Only so much of a message is read: twice the longest message of the corpus, and a bound on the work per message."""
 
 _LETTER = r"A-Za-z\u00c0-\u024f\u0300-\u036f\u0400-\u052f"  # Latin, combining marks, Cyrillic with its national letters
+PHONE = r"(?:\+?7|\b8)[\s(-]{0,3}\d{3}[\s)-]{0,3}\d{3}[\s-]?\d{2}[\s-]?\d{2}\b"
 _KINDS = {
     "ссылка": r"(?:https?://|www\.|(?:m\.)?vk\.(?:com|ru|cc)/|ok\.ru/|t\.me/|max\.ru/)[^\s\]|]{1,300}",
     "имя": r"\[(?:id|club|public)(?:\d{1,20}|\[телефон\])(?:\|[^\]]{0,100})?\]|\*(?:id|club|public)\d{1,20}|@\w{2,64}",
     "почта": r"[\w.+-]{1,64}+@[\w-]{1,64}\.[\w.-]{2,64}",
-    "телефон": r"(?:\+?7|\b8)[\s(-]{0,3}\d{3}[\s)-]{0,3}\d{3}[\s-]?\d{2}[\s-]?\d{2}\b",
+    "телефон": PHONE,
     "слово": rf"[{_LETTER}]{{1,40}}",
     "число": r"[0-9]{1,20}",
 }

@@ -1,8 +1,10 @@
-"""Rows of a CSV file as regions have them: any usual separator and encoding, packed or not, with names or without."""
+"""Rows of a file as regions have them: any usual separator and encoding, packed or not, with names or without."""
 
 import csv
 import gzip
 import io
+import warnings
+import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +14,11 @@ from typing import Final
 SEPARATORS: Final = (",", ";", "\t", "|")
 LONGEST_CELL: Final = 10_000_000
 MAX_UNPACKED: Final = 2_000_000_000
+WORKBOOKS: Final = (".xlsx", ".xlsm")
+_BROKEN_WORKBOOK: Final = (
+    zipfile.BadZipFile, AttributeError, KeyError, ValueError, TypeError, EOFError, SyntaxError, OSError,
+)  # fmt: skip
+"""What openpyxl lets through when a file is damaged or is something else; AttributeError: a chart has no cells."""
 _SAMPLE_ROWS: Final = 50
 _MOST_WORDS_OF_A_NAME: Final = 4
 
@@ -55,7 +62,12 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Reads CSV or CSV.GZ, UTF-8 (with or without mark) or CP1251. Raises :class:`DataIsWrong`."""
+    """Reads CSV or CSV.GZ, UTF-8 (with or without mark) or CP1251, or the open sheet of an XLSX workbook.
+
+    Raises :class:`DataIsWrong`, also where a workbook is met and openpyxl is not installed.
+    """
+    if path.suffix.lower() in WORKBOOKS:
+        return Table(path.name, _workbook_rows(path))
     text = _decoded(_unpacked(path), path.name)
     csv.field_size_limit(LONGEST_CELL)
     separator = max(SEPARATORS, key=lambda one: _evenness(text, one))
@@ -64,6 +76,31 @@ def read_table(path: Path) -> Table:
     except csv.Error as error:
         raise DataIsWrong(f"{path.name}: строки не читаются: {error}") from error
     return Table(path.name, rows)
+
+
+def _workbook_rows(path: Path) -> list[list[str]]:
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise DataIsWrong(f"{path.name}: для XLSX нужен openpyxl (pip install openpyxl); или сохраните CSV") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions that no cell needs
+            workbook = load_workbook(path, read_only=True, data_only=True)
+        sheet = workbook.active
+        sheet.reset_dimensions()  # some programs write a wrong size, and rows would be lost
+        rows = [[_as_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+        workbook.close()
+    except _BROKEN_WORKBOOK as error:
+        raise DataIsWrong(f"{path.name}: книга не читается: {error}") from error
+    return [row for row in rows if any(row)]
+
+
+def _as_text(value: object) -> str:
+    """A cell as a person sees it: 7.0 is 7."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if value is None else str(value)
 
 
 def _unpacked(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from classifier.evaluation import figures_by_fold, threshold_for
 from classifier.features import signature
 from classifier.judge import Judge, seen_print
 from classifier.linear import Doubles, Linear
+from classifier.masking import masked
 from classifier.members import Ground, members_of, names_of_members
 from classifier.tables import DataIsWrong
 
@@ -60,7 +61,7 @@ def train(
     """
     _refuse_hopeless(corpus)
     step("признаки")
-    ground = Ground.of(corpus.texts, base)
+    ground = Ground.of([masked(text) for text in corpus.texts], base)
     kinds = coarse_to_fine(corpus.names)
     unseen = _judge_unseen(ground, corpus, kinds, step)
     step("калибровка")

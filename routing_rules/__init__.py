@@ -16,7 +16,7 @@ from routing_rules.model import (
     Step,
     Territory,
 )
-from routing_rules.parser import DEFAULT_DIRECTORY, load, parse
+from routing_rules.parser import DEFAULT_DIRECTORY, load, parse, read_texts
 from routing_rules.territory import territory_path
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "Territory",
     "load",
     "parse",
+    "read_texts",
     "territory_path",
 ]

@@ -11,16 +11,23 @@ from routing_rules.conditions import CONDITIONS
 from routing_rules.evaluation import RuleSet
 from routing_rules.matrix import group_cells_by_address
 from routing_rules.model import ExceptionRule, Facts, Mode, Problem
+from routing_rules.observed import OBSERVED_CHECKS, Observed
 from routing_rules.parser import CROSSWALK, MATRIX, RULES, TERRITORIES
 
 TERRITORY_CONDITION = "territory"
 
 
-def check(rules: RuleSet, today: date) -> tuple[Problem, ...]:
-    """All problems, in the order of the checks; an empty tuple means that the rule set may be published."""
+def check(rules: RuleSet, today: date, observed: Observed | None = None) -> tuple[Problem, ...]:
+    """All problems, in the order of the checks; if none but warnings are left, the rule set may be published.
+
+    With `observed`, what the world knows of the rules and their departments is looked at too.
+    """
     found: list[Problem] = []
     for one in CHECKS:
         found += one(rules, today)
+    if observed is not None:
+        for other in OBSERVED_CHECKS:
+            found += other(rules, observed)
     return tuple(found)
 
 

@@ -8,9 +8,10 @@ text; nothing of a rule is ever executed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from routing_rules.case import Case
 from routing_rules.territory import is_territory_code, territory_path
@@ -20,13 +21,54 @@ Finder = Callable[[Case], Iterable[int]]
 """Tells the positions of exactly those exceptions whose condition holds for a case."""
 
 
+MOST_EARLIER = 100
+MOST_EARLIER_DAYS = 365
+DAY_MINUTES = 24 * 60
+WEEKDAYS = ("пн", "вт", "ср", "чт", "пт", "сб", "вс")
+_HOURS = re.compile(r"([01]?\d|2[0-4]):(\d\d)\s*[-–]\s*([01]?\d|2[0-4]):(\d\d)", re.ASCII)
+
+
+class Earlier(NamedTuple):
+    """At least so many earlier appeals within so many days."""
+
+    times: int
+    days: int
+
+    def __str__(self) -> str:
+        return f"{self.times} за {self.days} дн."
+
+    def covers(self, other: Earlier) -> bool:
+        """Whether whoever wrote as often as the other asks wrote as often as this asks."""
+        return self.times <= other.times and self.days >= other.days
+
+
+class Hours(NamedTuple):
+    """A span of the day in minutes from midnight; its end is not in it."""
+
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.start // 60:02}:{self.start % 60:02}–{self.end // 60:02}:{self.end % 60:02}"
+
+    def hold(self, minute: int) -> bool:
+        """Whether this minute is in the span."""
+        return self.start <= minute < self.end if self.start < self.end else not self.end <= minute < self.start
+
+    def covers(self, other: Hours) -> bool:
+        """Whether every minute of the other span is in this one."""
+        return all(self.hold(minute) for minute in range(DAY_MINUTES) if other.hold(minute))
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row of the table. `covers(a, b)`: whenever b holds, a holds too (used to find unreachable rules).
+    """One row of the table: `title` names it to managers. `covers(a, b)`: whenever b holds, a holds too (used to find
+    unreachable rules).
 
     `index` makes a finder of (position, wanted) pairs; a condition without one is tested rule by rule.
     """
 
+    title: str
     read: Callable[[object], Any]
     holds: Callable[[Case, Any], bool]
     covers: Callable[[Any, Any], bool]
@@ -89,6 +131,26 @@ def confidence_below(case: Case, wanted: float) -> bool:
     return case.facts.topic_confidence < wanted
 
 
+def earlier_appeals_at_least(case: Case, wanted: Earlier) -> bool:
+    """The author wrote so many appeals within so many days before this one."""
+    return sum(days < wanted.days for days in case.facts.earlier) >= wanted.times
+
+
+def weekday(case: Case) -> Collection[str]:
+    """The day of the week on which the citizen wrote."""
+    return () if case.facts.at is None else (WEEKDAYS[case.facts.at.weekday()],)
+
+
+def hours(case: Case, wanted: Hours) -> bool:
+    """The citizen wrote at this time of day; a span may reach over midnight."""
+    return case.facts.at is not None and wanted.hold(60 * case.facts.at.hour + case.facts.at.minute)
+
+
+def is_working_day(case: Case, wanted: bool) -> bool:
+    """The citizen wrote on a working day, or on a day off."""
+    return case.facts.is_working_day is wanted
+
+
 def _read_names(value: object) -> frozenset[str]:
     """One name or a list of names: any of them will do."""
     names = [value] if isinstance(value, str) else value
@@ -128,6 +190,42 @@ def _read_share(value: object) -> float:
     return float(value)
 
 
+def _read_weekdays(value: object) -> frozenset[str]:
+    days = _read_names(value)
+    if not days <= set(WEEKDAYS):
+        raise ValueError(f"дни недели пишут так: {', '.join(WEEKDAYS)}")
+    return days
+
+
+def _read_hours(value: object) -> Hours:
+    found = _HOURS.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("нужны часы вида 18:00-09:00")
+    start_hour, start_minute, end_hour, end_minute = map(int, found.groups())
+    span = Hours(60 * start_hour + start_minute, 60 * end_hour + end_minute)
+    if start_minute > 59 or end_minute > 59 or max(span) > DAY_MINUTES or span.start % DAY_MINUTES == span.end:
+        raise ValueError("часы идут от 00:00 до 24:00, начало и конец различны")
+    return span
+
+
+def _read_yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("нужно true или false")
+    return value
+
+
+def _read_earlier(value: object) -> Earlier:
+    """`{count = 3, days = 30}`"""
+    if not isinstance(value, dict) or set(value) != {"count", "days"}:
+        raise ValueError("нужна таблица вида {count = 3, days = 30}")
+    count, days = value["count"], value["days"]
+    if any(isinstance(number, bool) or not isinstance(number, int) for number in (count, days)):
+        raise ValueError("count и days: нужны целые числа")
+    if not 1 <= count <= MOST_EARLIER or not 1 <= days <= MOST_EARLIER_DAYS:
+        raise ValueError(f"count бывает от 1 до {MOST_EARLIER}, days от 1 до {MOST_EARLIER_DAYS}")
+    return Earlier(count, days)
+
+
 def _territories_cover(general: frozenset[str], narrow: frozenset[str]) -> bool:
     return all(not general.isdisjoint(territory_path(code)) for code in narrow)
 
@@ -155,6 +253,7 @@ def _by_severity(wanted: Iterable[tuple[int, int]]) -> Finder:
 
 
 def _one_of(
+    title: str,
     seen: Callable[[Case], Collection[str]],
     otherwise: str,
     read: Callable[[object], frozenset[str]] = _read_names,
@@ -162,6 +261,7 @@ def _one_of(
 ) -> Condition:
     """A condition of equality: one of the wanted names is among those seen in the case."""
     return Condition(
+        title=title,
         read=read,
         holds=lambda case, wanted: not wanted.isdisjoint(seen(case)),
         covers=covers,
@@ -171,15 +271,27 @@ def _one_of(
 
 
 CONDITIONS: dict[str, Condition] = {
-    "page": _one_of(page, "другая страница"),
-    "topic": _one_of(topic, "тема другая или ниже порога"),
-    "words": Condition(_read_words, words, Words.cover, "в тексте нет нужных слов", _by_word),
-    "topic_group": _one_of(topic_group, "группа тем другая или ниже порога"),
-    "territory": _one_of(territory, "другая территория", _read_territories, _territories_cover),
-    "sphere": _one_of(sphere, "страница другой сферы"),
-    "platform": _one_of(platform, "другая площадка"),
-    "kind": _one_of(kind, "другой вид сообщения", _read_kinds),
-    "severity_at_least": Condition(_read_severity, severity_at_least, int.__le__, "важность ниже", _by_severity),
-    "confidence_at_least": Condition(_read_share, confidence_at_least, float.__le__, "уверенность ниже"),
-    "confidence_below": Condition(_read_share, confidence_below, float.__ge__, "уверенность выше"),
+    "page": _one_of("страница", page, "другая страница"),
+    "topic": _one_of("тема", topic, "тема другая или ниже порога"),
+    "words": Condition("слова", _read_words, words, Words.cover, "в тексте нет нужных слов", _by_word),
+    "topic_group": _one_of("группа тем", topic_group, "группа тем другая или ниже порога"),
+    "territory": _one_of("территория", territory, "другая территория", _read_territories, _territories_cover),
+    "sphere": _one_of("сфера", sphere, "страница другой сферы"),
+    "platform": _one_of("площадка", platform, "другая площадка"),
+    "kind": _one_of("вид", kind, "другой вид сообщения", _read_kinds),
+    "severity_at_least": Condition(
+        "важность от", _read_severity, severity_at_least, int.__le__, "важность ниже", _by_severity
+    ),
+    "confidence_at_least": Condition(
+        "уверенность от", _read_share, confidence_at_least, float.__le__, "уверенность ниже"
+    ),
+    "confidence_below": Condition("уверенность ниже", _read_share, confidence_below, float.__ge__, "уверенность выше"),
+    "earlier_appeals_at_least": Condition(
+        "писал раньше", _read_earlier, earlier_appeals_at_least, Earlier.covers, "автор писал реже"
+    ),
+    "weekday": _one_of("день недели", weekday, "другой день недели", _read_weekdays),
+    "hours": Condition("часы", _read_hours, hours, Hours.covers, "другое время суток"),
+    "is_working_day": Condition(
+        "рабочий день", _read_yes_or_no, is_working_day, bool.__eq__, "день по календарю другой"
+    ),
 }

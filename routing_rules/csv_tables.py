@@ -11,6 +11,7 @@ from routing_rules.model import Cell, DepartmentEntry, Label, Problem, Territory
 from routing_rules.territory import is_territory_code
 
 KINDS = ("municipal", "ministry", "federal", "company", "desk")
+CO_DEPARTMENTS = "co_departments"
 
 Row = dict[str, str]
 Made = TypeVar("Made")
@@ -50,7 +51,9 @@ def labels(file: str, text: str, problems: list[Problem]) -> tuple[Label, ...]:
 
 
 def cells(file: str, text: str, problems: list[Problem]) -> tuple[Cell, ...]:
-    """matrix.csv: id, topic_group, topic, territory, sphere, page, department; empty means "any"."""
+    """matrix.csv: id, topic_group, topic, territory, sphere, page, department; empty means "any". There may be a column
+    co_departments: codes of those who work on it too, separated by blanks or semicolons.
+    """
 
     def make(row: Row, line: int) -> Cell:
         if row["sphere"] and row["page"]:
@@ -64,10 +67,19 @@ def cells(file: str, text: str, problems: list[Problem]) -> tuple[Cell, ...]:
             page=row["page"],
             department=required(row, "department"),
             line=line,
+            co_departments=_co_departments(row),
         )
 
     columns = ("id", "topic_group", "topic", "territory", "sphere", "page", "department")
-    return _unique(file, _read(file, text, columns, make, problems), lambda cell: cell.id, problems)
+    found = _read(file, text, columns, make, problems, (CO_DEPARTMENTS,))
+    return _unique(file, found, lambda cell: cell.id, problems)
+
+
+def _co_departments(row: Row) -> tuple[str, ...]:
+    codes = tuple(dict.fromkeys(row[CO_DEPARTMENTS].replace(";", " ").split()))
+    if row["department"] in codes:
+        raise ValueError(f"«{row['department']}» и отвечает, и соисполняет")
+    return codes
 
 
 def required(row: Row, column: str) -> str:
@@ -89,7 +101,12 @@ def _code(code: str) -> str:
 
 
 def _read(
-    file: str, text: str, columns: tuple[str, ...], make: Callable[[Row, int], Made], problems: list[Problem]
+    file: str,
+    text: str,
+    columns: tuple[str, ...],
+    make: Callable[[Row, int], Made],
+    problems: list[Problem],
+    optional: tuple[str, ...] = (),
 ) -> list[tuple[int, Made]]:
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -97,7 +114,7 @@ def _read(
         if missing:
             problems.append(Problem(file, 1, f"нет столбцов: {', '.join(missing)}"))
             return []
-        return list(_made(file, rows, columns, make, problems))
+        return list(_made(file, rows, columns + optional, make, problems))
     except csv.Error as error:
         problems.append(Problem(file, rows.line_num, f"ошибка CSV: {error}"))
         return []
@@ -115,7 +132,7 @@ def _made(
         try:
             if None in row:
                 raise ValueError("в строке больше столбцов, чем в заголовке")
-            yield line, make({column: clean(row[column]) for column in columns}, line)
+            yield line, make({column: clean(row.get(column)) for column in columns}, line)
         except ValueError as error:
             problems.append(Problem(file, line, str(error)))
 

@@ -52,6 +52,10 @@ class RuleSet:
         """What a predicted topic means to this rule set."""
         return self._labels.get(topic)
 
+    def asks_for(self, condition: str) -> bool:
+        """Whether any exception sets this condition: facts that nobody asks for need not be fetched."""
+        return any(condition in rule.when or condition in rule.unless for rule in self.tables.exceptions)
+
     def candidates(self, case: Case) -> tuple[Cell, ...]:
         """Cells of the matrix that cover a case, the winner first."""
         return self._matrix.candidates(case)
@@ -67,12 +71,14 @@ class RuleSet:
             return self._decision(winner.department, winner.rule, "exception", steps)
         if cells:
             steps += self._matrix_steps(case, cells)
-            return self._decision(_destination(cells[0], case), cells[0].id, "matrix", steps)
+            return self._decision(_destination(cells[0], case), cells[0].id, "matrix", steps, cells[0].co_departments)
         steps += self._default_steps(case)
         return self._decision(self.tables.default, DEFAULT_RULE, "default", steps)
 
-    def _decision(self, department: str, rule: str, layer: Layer, steps: list[Step]) -> Decision:
-        return Decision(department, rule, layer, tuple(steps), self.tables.version)
+    def _decision(
+        self, department: str, rule: str, layer: Layer, steps: list[Step], co_departments: tuple[str, ...] = ()
+    ) -> Decision:
+        return Decision(department, rule, layer, tuple(steps), self.tables.version, co_departments)
 
     def _believe(self, facts: Facts) -> tuple[Case, list[Step]]:
         try:
@@ -139,7 +145,8 @@ class RuleSet:
         key = (cell.id, destination, after)
         step = self._steps.get(key)
         if step is None:
-            because = f"{before}{self.names.cell(cell)} → {self.names.department(destination)}{after}"
+            beside = "".join(f", соисполнитель {self.names.department(code)}" for code in cell.co_departments)
+            because = f"{before}{self.names.cell(cell)} → {self.names.department(destination)}{beside}{after}"
             step = self._steps[key] = Step("matrix", cell.id, outcome, destination, because)
         return step
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ class Facts:
 
     `territory` runs from the region down to the deepest place known (ОКТМО), see `territory_path`.
     `on` is the day of the decision at the control center; without it no exception counts as past its expiry.
+    `at` is when the citizen wrote, on the center's clock, `is_working_day` what its calendar says of that day;
+    `earlier` tells how many whole days before that the same author wrote each of the earlier appeals.
     """
 
     platform: str
@@ -38,6 +40,9 @@ class Facts:
     text: str
     page_department: str | None
     on: date | None = None
+    at: datetime | None = None
+    is_working_day: bool | None = None
+    earlier: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +61,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where the appeal goes, by which rule of which version, and the whole trace."""
+    """Where the appeal goes, by which rule of which version, and the whole trace.
+
+    `co_departments` work on it beside the one in charge.
+    """
 
     department: str
     rule: str
     layer: Layer
     steps: tuple[Step, ...]
     rule_set_version: str
+    co_departments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,7 @@ class Cell:
     page: str
     department: str
     line: int
+    co_departments: tuple[str, ...] = ()
 
 
 class Mode(StrEnum):
@@ -167,11 +177,15 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a rule set and where: a file name, a line (0: the file as a whole) and a Russian sentence."""
+    """What is wrong with a rule set and where: a file name, a line (0: the file as a whole) and a Russian sentence.
+
+    A warning is worth a look and does not keep the rule set from being published.
+    """
 
     file: str
     line: int
     message: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"

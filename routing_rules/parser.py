@@ -24,9 +24,12 @@ def load(path_or_directory: str | Path = DEFAULT_DIRECTORY) -> RuleSet:
     Raises RuleSetInvalid with file names and line numbers, and OSError when a file cannot be read.
     """
     directory = Path(path_or_directory)
-    if directory.is_file():
-        directory = directory.parent
-    return parse({name: (directory / name).read_text("utf-8-sig") for name in FILES if (directory / name).exists()})
+    return parse(read_texts(directory.parent if directory.is_file() else directory))
+
+
+def read_texts(directory: Path) -> dict[str, str]:
+    """The texts of a directory's files, by name. Raises OSError when a file cannot be read."""
+    return {name: (directory / name).read_text("utf-8-sig") for name in FILES if (directory / name).exists()}
 
 
 def parse(texts: Mapping[str, str]) -> RuleSet:
@@ -85,9 +88,10 @@ def _unknown_departments(tables: Tables) -> list[Problem]:
     rows: list[tuple[str, Cell | ExceptionRule]] = [(MATRIX, cell) for cell in tables.cells]
     rows += [(RULES, rule) for rule in tables.exceptions]
     found = [
-        Problem(file, row.line, f"{row.id}: нет ведомства с кодом «{row.department}» в {DEPARTMENTS}")
+        Problem(file, row.line, f"{row.id}: нет ведомства с кодом «{code}» в {DEPARTMENTS}")
         for file, row in rows
-        if row.department and row.department not in known
+        for code in (row.department, *getattr(row, "co_departments", ()))
+        if code and code not in known
     ]
     if tables.default and tables.default not in known - {PAGE_OWNER}:
         found.append(Problem(RULES, 0, f"default: нет ведомства с кодом «{tables.default}» в {DEPARTMENTS}"))

@@ -34,6 +34,7 @@ from app.public_pages.models import PublicPage
 from app.public_pages.service import add_page, webhook_path
 from app.reference import sync_reference_data
 from app.resources import Resources
+from app.rulebook import Rulebook
 from app.settings import Settings
 from app.vault import Vault
 from classifier import Judge
@@ -144,7 +145,7 @@ async def resources(
             files=open_file_store(settings),
             limiter=RateLimiter(),
             judge=judge,
-            rule_set=rule_set,
+            rulebook=Rulebook(rule_set),
             live=Live(settings.database_url),
         )
 

@@ -236,15 +236,17 @@ def test_a_channel_that_makes_no_sense_is_refused_in_words(machine: Machine) -> 
     assert "Доставки № 9 нет" in machine.refused("channels", "replay", "1", "--delivery", "9")
 
 
-def test_migrating_brings_schema_and_reference_data_up_to_date(machine: Machine) -> None:
+def test_migrating_adds_what_the_rules_name_and_leaves_peoples_names(machine: Machine) -> None:
     with machine.engine.begin() as connection:
-        code = connection.execute(text("UPDATE department SET name = 'Старое имя' RETURNING code")).scalars().first()
+        gone = connection.execute(text("SELECT code FROM department ORDER BY id DESC LIMIT 1")).scalar_one()
+        connection.execute(text("DELETE FROM department WHERE code = :code"), {"code": gone})
+        connection.execute(text("UPDATE department SET name = 'Своё имя' WHERE kind = 'desk'"))
     result = machine.enter("migrate")
     assert (result.exit_code, result.stdout) == (0, "")
     with machine.engine.connect() as connection:
-        names = connection.execute(text("SELECT DISTINCT name FROM department")).scalars().all()
-    assert code is not None
-    assert "Старое имя" not in names
+        names = dict(connection.execute(text("SELECT code, name FROM department")).tuples().all())
+    assert gone in names
+    assert "Своё имя" in names.values()
 
 
 def test_a_sample_is_delivered_to_its_page_over_http(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

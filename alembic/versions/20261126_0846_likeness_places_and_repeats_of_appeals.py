@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = '79ef407a2608'
-down_revision = '5621499a2731'
+down_revision = 'fbf4b270f622'
 branch_labels = None
 depends_on = None
 

@@ -11,7 +11,7 @@ from app.accounts.access import Actor, require_token
 from app.accounts.models import Role
 from app.api import LARGEST_ID, NO_NUL, CursorQuery, IdPath, LimitQuery, cursor_of, id_of, refusals
 from app.appeals import api_queries as queries
-from app.appeals import files, service
+from app.appeals import files, outbox, service
 from app.appeals.api_schema import (
     AnswerItem,
     AppealCard,
@@ -153,7 +153,7 @@ async def write_answer(
 )
 async def retry_answer(session: SessionDep, actor: TokenDep, answer_id: IdPath) -> AnswerItem:
     """Для ответа в состоянии failed, hands_needed или unknown. Сначала убедитесь, что житель его не видит."""
-    return AnswerItem.model_validate(await service.retry_answer(session, answer_id, actor, now=utc_now()))
+    return AnswerItem.model_validate(await outbox.retry_answer(session, answer_id, actor, now=utc_now()))
 
 
 @router.post(
@@ -164,7 +164,7 @@ async def retry_answer(session: SessionDep, actor: TokenDep, answer_id: IdPath) 
 )
 async def confirm_answer(session: SessionDep, actor: TokenDep, answer_id: IdPath) -> AnswerItem:
     """Для ответа в состоянии unknown, который виден в соцсети: срок останавливается."""
-    return AnswerItem.model_validate(await service.confirm_answer(session, answer_id, actor, now=utc_now()))
+    return AnswerItem.model_validate(await outbox.confirm_answer(session, answer_id, actor, now=utc_now()))
 
 
 @router.post(

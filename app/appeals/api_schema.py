@@ -160,6 +160,7 @@ class RoutingView(BaseModel):
     rule: str
     layer: str
     rule_set_version: str
+    co_departments: list[str] = Field(default_factory=list, description="Соисполнители")
     at: UtcTime
     steps: list[RoutingStep]
 

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.actor import Actor
 from app.accounts.models import User
-from app.appeals.models import Answer, Appeal, Contact, Draft, HistoryEntry, Message, PagePost, appeal_columns
-from app.appeals.queries import visible_to
+from app.appeals.models import Answer, Appeal, Draft, HistoryEntry, Message, appeal_columns
+from app.appeals.page_models import Contact, PagePost
+from app.appeals.visibility import visible_to
 from app.departments.models import Department, Territory
 from app.errors import NotFound
 from app.files.queries import Known, files_of

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.accounts.actor import Actor
 from app.appeals.models import Appeal, Message, appeal_columns
-from app.appeals.queries import visible_to
+from app.appeals.visibility import visible_to
 from app.errors import NotFound, Unavailable
 from app.file_store import FileStore, FileStoreFailed
 from app.files import thumbnails

@@ -124,22 +124,38 @@ def _label_corrected(told: _Told) -> str:
     return f"{KIND_NAMES.get(told['label_kind'], 'Метка')} исправлена: {told.quoted('from')} → {told.quoted('to')}"
 
 
+def _alarm_raised(told: _Told) -> str:
+    words = "; ".join(f"«{word['text']}»" for word in told["words"] or [])
+    return f"Тревога: {', '.join(told['themes'] or [])} · {words or 'по мнению модели'}"
+
+
+def _alarm_dismissed(told: _Told) -> str:
+    return f"Признано неопасным: {', '.join(told['themes'] or [])}"
+
+
+def _alarm_restored(told: _Told) -> str:
+    return f"Тревога возвращена: {', '.join(told['themes'] or [])}"
+
+
+def _called_talk(_: _Told) -> str:
+    return "Признано разговором"
+
+
 def _place_chosen(told: _Told) -> str:
     return f"Место: {told['from'] or 'территория страницы'} → {told['to'] or 'территория страницы'}"
 
 
 def _merged(told: _Told) -> str:
-    return f"Повтор обращения{told.after(' №', 'parent')}: своего срока больше нет"
+    return f"Повтор обращения № {told['parent'] or '?'}: своего срока больше нет"
 
 
 def _joined(told: _Told) -> str:
-    return f"Присоединён повтор{told.after(' №', 'duplicate')}"
+    return f"Присоединён повтор № {told['duplicate'] or '?'}"
 
 
 def _separated(told: _Told) -> str:
-    if told["parent"]:
-        return f"Больше не повтор: отсоединено от № {told['parent']}"
-    return f"Отсоединён повтор{told.after(' №', 'duplicate')}"
+    other = told["parent"] or told["duplicate"]
+    return f"Больше не повтор: отсоединено от № {other}" if told["parent"] else f"Отсоединён повтор № {other or '?'}"
 
 
 def _rerouted(told: _Told) -> str:
@@ -243,6 +259,10 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "restored": _restored,
     "label_accepted": _label_accepted,
     "label_corrected": _label_corrected,
+    "alarm_raised": _alarm_raised,
+    "alarm_dismissed": _alarm_dismissed,
+    "alarm_restored": _alarm_restored,
+    "called_talk": _called_talk,
     "place_chosen": _place_chosen,
     "merged": _merged,
     "joined": _joined,

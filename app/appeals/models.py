@@ -42,9 +42,12 @@ class Appeal(SQLModel, table=True):
     `text` is the opening message as it stands now, `search_text` all of the citizen's words. `judgement` and
     `routing` hold what the judge and the rules said last, with alternatives and trace; earlier ones are in history.
     `is_open`, `queue_at` and `search` are computed by PostgreSQL and used in queries only (see `appeal_columns`).
+    `label_value` says how much the judge would learn from a label (see app/triage/usefulness.py).
     `waits_for` names a Wait; a question without a reply closes the appeal at `waits_until`. `return_count` is how often
     a department gave it back as not its own.
     `is_talk` marks what the judge does not hold for an appeal: sorted apart, never dropped, not counted in KPIs.
+    `danger` names what may threaten a life ("пожар, ребёнок в опасности") until a person has said that it does not;
+    `message_kind` says what the citizen wants (classifier.message_kinds), empty for what was judged before it existed.
     `fingerprint` is shared by equal texts, some of `likeness` by nearly equal ones of about the same time (both empty
     for a few words). `places` are those named in the text; `territory_code` is set where one of them, or a person,
     makes the page's territory more exact, and `territory_from` says which. A repeat of another appeal is closed, has
@@ -59,7 +62,10 @@ class Appeal(SQLModel, table=True):
         Index("ix_appeal_queue", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_department_queue", "department_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_state_queue", "state", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_useful", "state", "label_value", "id", postgresql_where=_IN_QUEUE),
         Index("ix_appeal_assignee_queue", "assignee_id", "queue_at", "id", postgresql_where=_IN_QUEUE),
+        Index("ix_appeal_danger", "queue_at", "id", postgresql_where=text("is_open AND danger IS NOT NULL")),
+        Index("ix_appeal_message_kind", "message_kind", "id"),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
         Index("ix_appeal_waiting", "waits_for", "queue_at", "id", postgresql_where=text("waits_for IS NOT NULL")),
         Index("ix_appeal_silent", "waits_until", postgresql_where=text("waits_until IS NOT NULL")),
@@ -105,8 +111,11 @@ class Appeal(SQLModel, table=True):
     topic: str | None = Field(default=None, max_length=300)
     agency: str | None = Field(default=None, max_length=200)
     confidence: float | None = None
+    label_value: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     is_confirmed: bool = False
     severity: int = 2
+    danger: str | None = Field(default=None, max_length=100)
+    message_kind: str | None = Field(default=None, max_length=20)
     judgement: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     routing: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     department_id: int = Field(foreign_key="department.id")
@@ -169,33 +178,6 @@ class Message(SQLModel, table=True):
     deleted_at: datetime | None = utc_field(default=None)
     received_at: datetime = utc_field()
     appeal_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="appeal.id", index=True)
-
-
-class PagePost(SQLModel, table=True):
-    """The page's own publication, under which citizens comment. `thread_external_id` leads to it from a comment."""
-
-    __tablename__ = "page_post"
-    __table_args__ = (
-        UniqueConstraint("page_id", "external_id"),
-        Index("ix_page_post_thread", "page_id", "thread_external_id"),
-    )
-
-    id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
-    page_id: int = Field(foreign_key="public_page.id")
-    external_id: str = Field(max_length=200)
-    thread_external_id: str | None = Field(default=None, max_length=200)
-    text: str = ""
-    source_url: str | None = None
-    published_at: datetime | None = utc_field(default=None)
-
-
-class Contact(SQLModel, table=True):
-    """A citizen as one page knows him: whether he lets the page write to him privately."""
-
-    page_id: int = Field(foreign_key="public_page.id", primary_key=True)
-    external_id: str = Field(max_length=200, primary_key=True)
-    can_be_written: bool
-    changed_at: datetime = utc_field()
 
 
 class AnswerState(StrEnum):

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.access import Actor, OperatorDep, StaffDep
-from app.appeals import disclosure, drafts, service
+from app.appeals import disclosure, drafts, outbox, service
 from app.appeals.models import Answer, Appeal, appeal_columns
-from app.appeals.queries import visible_to
+from app.appeals.visibility import visible_to
 from app.db import SessionDep
 from app.errors import AppError, Conflict, Invalid, NotFound
 from app.live import Live
@@ -142,7 +142,7 @@ def _warnings(text: str, to: str) -> list[str]:
 async def retry_answer(request: Request, answer_id: IdInPath, session: SessionDep, actor: StaffDep) -> Response:
     """Отправить недоставленный ответ ещё раз."""
     appeal_id = await _appeal_of(session, answer_id, actor)
-    work = service.retry_answer(session, answer_id, actor, now=utc_now())
+    work = outbox.retry_answer(session, answer_id, actor, now=utc_now())
     return await carry_out(request, session, appeal_id, work)
 
 
@@ -150,7 +150,7 @@ async def retry_answer(request: Request, answer_id: IdInPath, session: SessionDe
 async def confirm_answer(request: Request, answer_id: IdInPath, session: SessionDep, actor: StaffDep) -> Response:
     """Ответ виден в соцсети, хотя она его не подтвердила: срок останавливается."""
     appeal_id = await _appeal_of(session, answer_id, actor)
-    work = service.confirm_answer(session, answer_id, actor, now=utc_now())
+    work = outbox.confirm_answer(session, answer_id, actor, now=utc_now())
     return await carry_out(request, session, appeal_id, work)
 
 
@@ -160,7 +160,7 @@ async def cancel_answer(request: Request, answer_id: IdInPath, session: SessionD
     appeal_id, now = await _appeal_of(session, answer_id, actor), utc_now()
 
     async def give_up() -> None:
-        words = await service.cancel_answer(session, answer_id, actor, now=now)
+        words = await outbox.cancel_answer(session, answer_id, actor, now=now)
         await drafts.save_draft(session, appeal_id, actor, words, now=now)
 
     return await carry_out(request, session, appeal_id, give_up())

@@ -29,8 +29,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.actor import Actor
 from app.accounts.models import User
-from app.appeals.models import Answer, AnswerState, Appeal, Part, State, Wait, appeal_columns
+from app.appeals.models import Answer, AnswerState, Appeal, State, Wait, appeal_columns
 from app.appeals.queue import Cursor, Queue, Tab, tabs_for
+from app.appeals.visibility import listed_for, visible_to
 from app.departments.models import Department, Territory
 from app.public_pages.models import PublicPage
 
@@ -44,7 +45,6 @@ _appeal = appeal_columns
 _page = PublicPage.__table__.c  # type: ignore[attr-defined]
 _department = Department.__table__.c  # type: ignore[attr-defined]
 _territory = Territory.__table__.c  # type: ignore[attr-defined]
-_part = Part.__table__.c  # type: ignore[attr-defined]
 _user = User.__table__.c  # type: ignore[attr-defined]
 _answer = Answer.__table__.c  # type: ignore[attr-defined]
 
@@ -69,6 +69,8 @@ class QueueRow:
     is_talk: bool
     is_confirmed: bool
     severity: int
+    danger: str | None
+    message_kind: str | None
     topic: str | None
     topic_group: str | None
     confidence: float | None
@@ -91,31 +93,12 @@ class Listing:
     found: int | None = None
 
 
-def visible_to(actor: Actor) -> Condition:
-    """Which appeals this person may see at all: a department its own, and those that it has a part in."""
-    only = actor.only_department_id
-    return true() if only is None else or_(_appeal.department_id == only, _has_part(only))
-
-
-def _has_part(department_id: int) -> Condition:
-    return exists().where(_part.appeal_id == _appeal.id, _part.department_id == department_id)
-
-
-def _listed_for(tab: Tab, department_id: Any) -> Condition:
-    """Whose appeals a list shows: lists walk the department's own index, so parts have a list of their own."""
-    if tab is not Tab.PARTS:
-        own: Condition = _appeal.department_id == department_id
-        return own
-    owed = select(_part.appeal_id).where(_part.department_id == department_id, _part.given_at.is_(None))
-    is_owed: Condition = _appeal.id.in_(owed)
-    return is_owed
-
-
 def _tab_condition(tab: Tab, user_id: Any, now: Any) -> Condition:
     conditions: dict[Tab, Condition] = {
         Tab.OPEN: true(),
         Tab.NEW: _appeal.state == State.ROUTED,
         Tab.REVIEW: _appeal.state == State.REVIEW,
+        Tab.URGENT: _appeal.danger.is_not(None),
         Tab.OVERDUE: _appeal.queue_at < now,
         Tab.MINE: _appeal.assignee_id == user_id,
         Tab.WORK: _appeal.state == State.IN_WORK,
@@ -146,7 +129,7 @@ def _count_statement(tabs: tuple[Tab, ...], most: int, *, is_for_department: boo
     """Built once: it is asked with every page, and building it takes longer than answering it."""
     counts = []
     for tab in tabs:
-        only = _listed_for(tab, bindparam("department_id")) if is_for_department else true()
+        only = listed_for(tab, bindparam("department_id")) if is_for_department else true()
         is_here = _tab_condition(tab, bindparam("user_id"), bindparam("now"))
         some = select(literal_column("1")).select_from(Appeal).where(is_here, only).limit(most).subquery()
         counts.append(select(func.count()).select_from(some).scalar_subquery().label(str(tab)))
@@ -186,11 +169,11 @@ async def count_found(session: AsyncSession, queue: Queue, actor: Actor, now: da
 def _conditions(queue: Queue, actor: Actor, now: datetime) -> list[Condition]:
     simple = {
         "platform": _appeal.platform, "page": _appeal.page_id, "department": _appeal.department_id,
-        "topic": _appeal.topic, "state": _appeal.state,
+        "topic": _appeal.topic, "state": _appeal.state, "kind": _appeal.message_kind,
     }  # fmt: skip
     chosen = queue.conditions()
     only = actor.only_department_id
-    listed = true() if only is None else _listed_for(queue.tab, only)
+    listed = true() if only is None else listed_for(queue.tab, only)
     conditions = [_tab_condition(queue.tab, actor.user_id, now), listed]
     conditions += [column == chosen[name] for name, column in simple.items() if name in chosen]
     if queue.platform:  # a platform without pages: nothing is walked in vain
@@ -258,15 +241,14 @@ async def ids_on_tab(session: AsyncSession, queue: Queue, ids: Sequence[int], ac
 
 _PICKED = (
     _appeal.id, _appeal.queue_at, _appeal.platform, _appeal.kind, _appeal.state, _appeal.author_name, _appeal.text,
-    _appeal.has_attachments, _appeal.is_edited, _appeal.is_talk, _appeal.is_confirmed, _appeal.severity, _appeal.topic,
-    _appeal.topic_group, _appeal.confidence,  _appeal.received_at, _appeal.closed_at,
-    _appeal.next_due_at, _appeal.department_id, _appeal.page_id, _appeal.assignee_id,
+    _appeal.has_attachments, _appeal.is_edited, _appeal.is_talk, _appeal.is_confirmed, _appeal.severity,
+    _appeal.danger, _appeal.message_kind, _appeal.topic, _appeal.topic_group, _appeal.confidence, _appeal.label_value,
+    _appeal.received_at, _appeal.closed_at, _appeal.next_due_at, _appeal.department_id, _appeal.page_id,
+    _appeal.assignee_id,
 )  # fmt: skip
-_AS_STORED = (
-    "id", "queue_at", "platform", "kind", "state", "author_name", "has_attachments", "is_edited", "is_talk",
-    "is_confirmed", "severity", "topic", "topic_group", "confidence", "received_at", "closed_at", "next_due_at",
-    "assignee_id",
-)  # fmt: skip
+_AS_STORED = tuple(
+    column.name for column in _PICKED if column.name not in ("text", "department_id", "page_id", "label_value")
+)
 
 
 def _row_statement(picked: Select[Any], queue: Queue) -> Select[Any]:
@@ -292,6 +274,8 @@ def _row_statement(picked: Select[Any], queue: Queue) -> Select[Any]:
 def _in_order(statement: Select[Any], queue: Queue, columns: Any) -> Select[Any]:
     if queue.is_by_due:
         return statement.order_by(columns.queue_at, columns.id)
+    if queue.is_by_value:
+        return statement.order_by(columns.label_value.desc(), columns.id.desc())
     return statement.order_by(columns.id.desc())
 
 
@@ -300,4 +284,7 @@ def _beyond(queue: Queue, after: Cursor | None) -> list[Condition]:
         return []
     if queue.is_by_due:
         return [tuple_(_appeal.queue_at, _appeal.id) > tuple_(literal(after.queue_at), literal(after.id))]
+    if queue.is_by_value:
+        last = select(_appeal.label_value).where(_appeal.id == after.id).scalar_subquery()
+        return [tuple_(_appeal.label_value, _appeal.id) < tuple_(last, literal(after.id))]
     return [_appeal.id < after.id]

@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 
 from app.accounts.models import Role
 from app.appeals.models import State, Wait
+from classifier.message_kinds import MessageKind
 
 
 class Tab(StrEnum):
     """Counted views of the queue, in the order of the tabs."""
 
     OPEN = "open"
+    URGENT = "urgent"
     NEW = "new"
     REVIEW = "review"
     OVERDUE = "overdue"
@@ -30,6 +32,7 @@ class Tab(StrEnum):
 
 TAB_NAMES = {
     Tab.OPEN: "Открытые",
+    Tab.URGENT: "Срочные",
     Tab.NEW: "Новые",
     Tab.REVIEW: "Проверить",
     Tab.OVERDUE: "Просрочено",
@@ -50,6 +53,16 @@ STATE_NAMES = {
     State.ANSWERED: "Ответ дан",
     State.CLOSED: "Закрыто",
 }
+KIND_NAMES: dict[str, str] = {
+    MessageKind.COMPLAINT: "жалоба",
+    MessageKind.REQUEST: "просьба",
+    MessageKind.QUESTION: "вопрос",
+    MessageKind.PROPOSAL: "предложение",
+    MessageKind.THANKS: "спасибо",
+    MessageKind.TALK: "разговор",
+    MessageKind.ABUSE: "брань",
+    MessageKind.SPAM: "спам",
+}
 WAIT_NAMES = {Wait.CITIZEN: "Ждём ответа жителя", Wait.CHECK: "Ответ на проверке"}
 _NOT_FOR_DEPARTMENTS = (Tab.REVIEW, Tab.TALK)  # both wait for the center's own desk
 _FOR_DEPARTMENTS = (Tab.PARTS,)
@@ -61,9 +74,11 @@ class Order(StrEnum):
 
     DUE = "due"
     NEWEST = "newest"
+    USEFUL = "useful"
 
 
 ORDER_NAMES = {Order.DUE: "по сроку", Order.NEWEST: "сначала новые"}
+_ON_REVIEW = {Order.USEFUL: "полезные для обучения"}  # an index serves it on this tab alone
 
 
 def tabs_for(role: str) -> dict[Tab, str]:
@@ -86,6 +101,7 @@ class Queue:
     topic: str | None = None
     state: State | None = None
     territory: str | None = None
+    kind: MessageKind | None = None
     q: str | None = None
 
     @classmethod
@@ -93,12 +109,24 @@ class Queue:
         """Read an address's query string."""
         values = {field.name: _READERS[field.name](query.get(field.name, "").strip()) for field in fields(cls)}
         queue = cls(**{name: value for name, value in values.items() if value is not None})
-        return queue if queue.tab in tabs_for(role) else replace(queue, tab=Tab.OPEN)
+        if queue.tab not in tabs_for(role):
+            queue = replace(queue, tab=Tab.OPEN)
+        return queue if queue.order in queue.orders else replace(queue, order=Order.DUE)
 
     @property
     def is_by_due(self) -> bool:
         """Whether the list runs by due time; finished appeals and talk always run from the newest."""
-        return self.order is Order.DUE and self.tab not in _BY_NUMBER_ONLY
+        return self.order in (Order.DUE, Order.USEFUL) and not self.is_by_value and self.tab not in _BY_NUMBER_ONLY
+
+    @property
+    def is_by_value(self) -> bool:
+        """Whether the list runs from what would teach the judge most; only where topics wait for a person."""
+        return self.order is Order.USEFUL and self.tab is Tab.REVIEW
+
+    @property
+    def orders(self) -> dict[Order, str]:
+        """The orders to choose from on this tab, with their names."""
+        return ORDER_NAMES | (_ON_REVIEW if self.tab is Tab.REVIEW else {})
 
     @property
     def has_choice_of_order(self) -> bool:
@@ -113,7 +141,7 @@ class Queue:
 
     def conditions(self) -> dict[str, Any]:
         """The removable conditions that are set, by name."""
-        names = ("platform", "page", "department", "topic", "state", "territory")
+        names = ("platform", "page", "department", "topic", "state", "territory", "kind")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def url(self, **changes: Any) -> str:
@@ -158,6 +186,7 @@ _READERS: dict[str, Any] = {
     "topic": _text,
     "state": _member(State),
     "territory": _text,
+    "kind": _member(MessageKind),
     "q": _text,
 }
 

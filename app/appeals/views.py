@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from app.appeals.history import plain_label
 from app.appeals.models import OPEN_STATES, Appeal, State
 from app.appeals.queries import QueueRow
+from app.appeals.queue import KIND_NAMES
 from app.sla import bar, face, wording
 from app.sla import service as sla
 from app.sla import state as reckoning
@@ -14,7 +15,6 @@ from app.sla.calendar import WorkCalendar
 from app.sla.models import Clock
 
 NEW_FOR = timedelta(hours=1)
-DANGER = 5
 TITLE_LENGTH = 80
 CLOCK_TITLES = {sla.FIRST_ANSWER: "Срок первого ответа", sla.FINAL: "Срок окончательного ответа"}
 _MINUTE = timedelta(minutes=1)
@@ -50,7 +50,8 @@ class RowView:
     is_low: bool
     is_new: bool
     is_selected: bool
-    is_danger: bool
+    danger: str
+    kind: str
     is_private: bool
     has_photo: bool
     is_edited: bool
@@ -79,7 +80,8 @@ def row_view(
         is_low=is_doubtful and not row.is_confirmed,
         is_new=untouched and now - row.received_at <= NEW_FOR,
         is_selected=row.id == selected,
-        is_danger=row.severity >= DANGER,
+        danger=(row.danger or "") if row.state in OPEN_STATES else "",
+        kind=KIND_NAMES.get(row.message_kind or "", ""),
         is_private=row.kind == "message",
         has_photo=row.has_attachments,
         is_edited=row.is_edited,

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals.cycle import changed, load, record
+from app.appeals.cycle import SYSTEM, changed, load, record
 from app.appeals.drafts import save_draft
 from app.appeals.models import Appeal, Draft, Part
 from app.db import NO_KEY_UPDATE
@@ -49,6 +49,38 @@ async def ask_part(
     record(session, appeal_id, "part_asked", actor, now, department=department.short_name, question=part.question)
     await changed(session, appeal)
     return part
+
+
+async def ask_by_rules(session: AsyncSession, appeals: Sequence[Appeal], now: datetime) -> None:
+    """Ask the co-executors that the rules name for these appeals; who was asked already is not asked again."""
+    wanted = [(appeal, code) for appeal in appeals for code in appeal.routing.get("co_departments", ())]
+    if not wanted:
+        return
+    by_code = {
+        one.code: one
+        for one in await session.scalars(
+            select(Department).where(col(Department.code).in_({code for _, code in wanted}), col(Department.is_active))
+        )
+    }
+    known = await session.execute(
+        select(col(Part.appeal_id), col(Part.department_id)).where(
+            col(Part.appeal_id).in_([appeal.id for appeal, _ in wanted])
+        )
+    )
+    asked = {(appeal_id, department_id) for appeal_id, department_id in known}
+    for appeal, code in wanted:
+        department = by_code.get(code)
+        if department is None or department.id == appeal.department_id or (appeal.id, department.id) in asked:
+            continue
+        question = f"Ваша часть ответа, по правилу {appeal.routing['rule']}"
+        session.add(
+            Part(
+                appeal_id=appeal.id or 0, department_id=department.id or 0, question=question, asked_by=SYSTEM.label,
+                asked_at=now,
+            )
+        )  # fmt: skip
+        asked.add((appeal.id or 0, department.id or 0))
+        record(session, appeal.id or 0, "part_asked", SYSTEM, now, department=department.short_name, question=question)
 
 
 async def give_part(

@@ -16,6 +16,7 @@ from app.public_pages.models import PublicPage
 from app.public_pages.service import open_credentials
 from app.resources import Resources
 from app.triage import service as triage
+from app.triage.watch import watch_words
 from app.vault import CannotDecrypt
 
 log = structlog.get_logger()
@@ -66,6 +67,7 @@ async def _store(resources: Resources, message_id: int, text: str | None, now: d
         if appeal is None or before == message.text:
             return
         reword(appeal, message, before)
+        await watch_words(session, appeal, message.text, now)
         if is_undecided(appeal):
             await triage.judge_again(resources, session, [appeal], now)
         appeal.version += 1

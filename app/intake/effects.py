@@ -11,6 +11,7 @@ from app import files
 from app.appeals import cycle
 from app.appeals.models import Appeal, Message, State, Wait
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
+from app.handling import parts
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
 from app.intake.own_answers import recognise_own
@@ -21,6 +22,7 @@ from app.resources import Resources
 from app.sla import service as sla
 from app.triage import service as triage
 from app.triage.similar import note_likeness
+from app.triage.watch import asks_for_an_answer, watch_words
 
 NOTES = {"author_contact", "service", "consent"}
 LONGEST_SEARCH_TEXT = 20_000  # characters; PostgreSQL refuses a search vector of more than a megabyte
@@ -144,9 +146,14 @@ async def _judge(batch: Batch) -> None:
     for appeal, message in batch.opening:
         message.appeal_id = appeal.id
         await _begin(batch, appeal, message)
+    first_words = {
+        appeal.id: (appeal, message)
+        for appeal, message in reversed(batch.appended)
+        if appeal.is_talk and appeal.is_open
+    }
+    await parts.ask_by_rules(session, batch.opened, now)
     for appeal, message in batch.appended:
         await _continue(batch, appeal, message)
-    first_words = {appeal.id: (appeal, message) for appeal, message in reversed(batch.appended) if appeal.is_talk}
     await triage.judge_again(batch.resources, session, list(batch.reworded.values()), now)
     for appeal, message in first_words.values():
         if appeal.is_open and not appeal.is_talk:
@@ -156,6 +163,7 @@ async def _judge(batch: Batch) -> None:
 async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:
     cycle.record(batch.session, appeal.id or 0, "received", cycle.SYSTEM, message.received_at)
     triage.record_judgement(batch.session, appeal, batch.now)
+    triage.record_alarm(batch.session, appeal, batch.now)
     # The promise runs from the moment the platform brought the message, not from when the queue was drained.
     await cycle.start_clock(
         batch.session,
@@ -171,15 +179,13 @@ async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     """More words of the same citizen; after an answer they open a new cycle, unless they are only talk ("thanks")."""
     message.appeal_id = appeal.id
     cycle.record(batch.session, appeal.id or 0, "appended", cycle.SYSTEM, message.received_at, message_id=message.id)
-    if appeal.is_open:
-        if appeal.waits_for == Wait.CITIZEN:
-            cycle.record(batch.session, appeal.id or 0, "citizen_replied", cycle.SYSTEM, message.received_at)
-            await cycle.release(batch.session, appeal, batch.now, "житель ответил")
-        return
-    judgement = batch.resources.judge.judge([message.text])[0]
-    if judgement.appeal_probability >= batch.resources.judge.manifest.thresholds["appeal"]:
+    if appeal.is_open and appeal.waits_for == Wait.CITIZEN:
+        cycle.record(batch.session, appeal.id or 0, "citizen_replied", cycle.SYSTEM, message.received_at)
+        await cycle.release(batch.session, appeal, batch.now, "житель ответил")
+    if not appeal.is_open and asks_for_an_answer(batch.resources, message.text):
         policy = batch.resources.settings.policy
         await cycle.reopen(batch.session, appeal, message, batch.now, policy_code=policy)
+    await watch_words(batch.session, appeal, message.text, batch.now, is_new_message=True)
 
 
 async def _follow_changes(batch: Batch, touched: Sequence[Touched]) -> None:
@@ -205,12 +211,14 @@ async def _follow(batch: Batch, appeal: Appeal, one: Touched) -> None:
         )
         reword(appeal, message, one.before or "")
         appeal.is_edited = True
+        await watch_words(session, appeal, message.text, batch.now)
         if is_undecided(appeal):
             batch.reworded[appeal_id] = appeal
     if Change.GATHERED in one.changes:
         appeal.has_attachments = True
         if message.text != one.before:
             reword(appeal, message, one.before or "")
+            await watch_words(session, appeal, message.text, batch.now)
             if is_undecided(appeal):
                 batch.reworded[appeal_id] = appeal
     if Change.DELETED in one.changes and message.deleted_at is not None:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.appeals.models import Contact, PagePost
+from app.appeals.page_models import Contact, PagePost
 from app.db import NO_KEY_UPDATE
 from app.intake.batch import Arrival
 from app.intake.models import EventState, InboxEvent

@@ -83,6 +83,31 @@ async def connect_page(resources: Resources, page_id: int) -> str | None:
     return problem
 
 
+async def check_page(resources: Resources, page_id: int) -> str | None:
+    """Ask the platform whether it delivers to us, and mend nothing; the problem, None if it delivers.
+
+    What is wrong with a page that was never connected is told and not kept: its webhook may still belong to another
+    system, and the watchdog takes over what has a problem. Raises NotFound, CannotConnect, CannotDecrypt,
+    UnknownPlatform, SendFailed: it could not be asked.
+    """
+    async with resources.database.transaction() as session:
+        page = await session.get(PublicPage, page_id)
+        if page is None:
+            raise NotFound("Такой страницы нет")
+        line = line_of(resources, page)
+        is_ours = page.connected_at is not None or line.is_in_use or page.connection_problem is not None
+    try:
+        problem = await ask(resources, line, line.platform.connection_problem, line.webhook_url)
+    except SendFailed as failure:
+        await record(resources, page_id, check_failure=failure.reason)
+        raise
+    if problem is None:
+        await record(resources, page_id, connection_problem=None, connected_at=page.connected_at or utc_now())
+    elif is_ours:
+        await record(resources, page_id, connection_problem=problem)
+    return problem
+
+
 async def register_webhook(resources: Resources, line: Line) -> str | None:
     """Ask the platform to deliver to us, with what it needs for that stored before; what it still finds wrong.
 
@@ -119,7 +144,7 @@ async def ask(resources: Resources, line: Line, call: Callable[..., Awaitable[T]
 async def _store(resources: Resources, line: Line, prepared: Credentials) -> None:
     async with resources.database.transaction() as session:
         page = await session.get_one(PublicPage, line.page_id, with_for_update=NO_KEY_UPDATE)
-        page.credentials = seal_credentials(resources.vault, prepared)
+        page.credentials, page.credentials_changed_at = seal_credentials(resources.vault, prepared), utc_now()
         page.discussion_id = prepared.discussion_id or page.discussion_id
 
 

@@ -4,13 +4,18 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DDL, Column, Computed, Index, LargeBinary, Text, UniqueConstraint, event, text
+from sqlalchemy import DDL, Column, Computed, Date, Index, LargeBinary, Text, UniqueConstraint, event, text
 from sqlmodel import Field, SQLModel
 
 from app.db import utc_field
 from app.platforms.incoming import PageIdentity
 
 NUMBERLESS = "@"  # begins the external id of a page of which only the name in its address is known
+
+
+# A day and no moment: it changes once a day, and an event of the same day touches no index.
+_HEARD_ON = "(coalesce(last_event_at, created_at) AT TIME ZONE 'UTC')::date"
+_IS_UNHARMED = "is_active AND connection_problem IS NULL AND polling_problem IS NULL AND sending_stopped_reason IS NULL"
 
 
 class Level(StrEnum):
@@ -52,22 +57,33 @@ class PublicPage(SQLModel, table=True):
     """An official page in a social network.
 
     `key` is the unguessable part of its webhook address. `credentials` is a sealed JSON object with the secrets of
-    `Credentials`; a page without them receives nothing. While `sending_stopped_reason` is set, answers wait for a
-    person; until `sending_paused_until`, for the platform's flood control. `connection_problem` says why nothing comes
-    in by webhook, `polling_problem` why nothing is learned by asking; `discussion_id` is the group linked to a Telegram
-    channel.
+    `Credentials`, changed last at `credentials_changed_at`; a page without them receives nothing. While
+    `sending_stopped_reason` is set, answers wait for a person; until `sending_paused_until`, for the platform's flood
+    control. `connection_problem` says why nothing comes in by webhook, `polling_problem` why nothing is learned by
+    asking; `discussion_id` is the group linked to a Telegram channel.
 
     `department_id` is the owner. With `department_from_id` it was found at that body, on the way up from `body_id` or,
-    where that leads to none, from `parent_body_id`; without, it was named on the page itself. `search_text` is computed
-    by PostgreSQL (see `page_columns`).
+    where that leads to none, from `parent_body_id`; without, it was named on the page itself. `search_text` and
+    `heard_on`, the day of the last event in UTC, or that on which the page was added, are computed by PostgreSQL (see
+    `page_columns`).
     """
 
     __tablename__ = "public_page"
-    __mapper_args__ = {"exclude_properties": ["search_text"]}
+    __mapper_args__ = {"exclude_properties": ["search_text", "heard_on"]}
     __table_args__ = (
-        Column("search_text", Text, Computed("lower(name)", persisted=True)),
+        # Sorted letter by letter on every server: only then is the beginning of a name a stretch of the index.
+        Column("search_text", Text(collation="C"), Computed("lower(name)", persisted=True)),
+        Column("heard_on", Date, Computed(_HEARD_ON, persisted=True)),
         UniqueConstraint("platform", "external_id"),
-        Index("ix_public_page_name", "search_text", "id"),
+        # The list is walked by name; the columns beside it are what it is narrowed by, so that the walk stays here.
+        Index("ix_public_page_name", "search_text", "id",
+              postgresql_include=["platform", "external_id", "sphere", "level", "territory_code"]),
+        Index("ix_public_page_filters", "sphere", "level", "platform", "territory_code"),
+        Index("ix_public_page_off", "id", postgresql_where=text("NOT is_active")),
+        Index("ix_public_page_stopped", "id", postgresql_where=text("sending_stopped_reason IS NOT NULL")),
+        Index("ix_public_page_keyless", "id", postgresql_where=text(f"credentials IS NULL AND {_IS_UNHARMED}")),
+        Index("ix_public_page_heard", "heard_on",
+              postgresql_where=text(f"credentials IS NOT NULL AND {_IS_UNHARMED}")),
         Index("ix_public_page_search", "search_text", postgresql_using="gin",
               postgresql_ops={"search_text": "gin_trgm_ops"}),
         Index("ix_public_page_address", "platform", "address", postgresql_where=text("address IS NOT NULL")),
@@ -93,6 +109,7 @@ class PublicPage(SQLModel, table=True):
     department_from_id: int | None = Field(default=None, foreign_key="official_body.id")
     audience: int | None = None
     credentials: bytes | None = Field(default=None, sa_type=LargeBinary, repr=False)
+    credentials_changed_at: datetime | None = utc_field(default=None)
     is_active: bool = True
     discussion_id: str | None = Field(default=None, max_length=64)
     connected_at: datetime | None = utc_field(default=None)

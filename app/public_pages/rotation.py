@@ -32,7 +32,8 @@ async def rotate_keys(resources: Resources, on_share: Callable[[float], None]) -
     """Seal the credentials of every page with the newest key; raw deliveries are only counted, since they expire."""
     counts, vault = RotationCounts(), resources.vault
     async with resources.database.transaction() as session:
-        total = await session.scalar(select(func.count()).select_from(PublicPage)) or 0
+        has_keys = col(PublicPage.credentials).is_not(None)
+        total = await session.scalar(select(func.count()).select_from(PublicPage).where(has_keys)) or 0
     after, seen = 0, 0
     while True:
         async with resources.database.transaction() as session:

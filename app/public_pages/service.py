@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -23,15 +23,13 @@ from app.vault import Vault
 KEY_BYTES = 24
 FRESH_SECONDS = 5.0
 MOST_UNKNOWN_KEYS = 10_000
+SEALED = tuple(one.name for one in fields(Credentials) if one.name not in {"external_id", "discussion_id"})
 PROOFS = {"secret": "секретный ключ вебхука", "access_token": "ключ доступа"}
 
 
 def seal_credentials(vault: Vault, credentials: Credentials) -> bytes:
     """Credentials as they are stored."""
-    values = asdict(credentials)
-    for public in ("external_id", "discussion_id"):
-        values.pop(public)
-    return vault.seal(json.dumps(values).encode())
+    return vault.seal(json.dumps({name: getattr(credentials, name) for name in SEALED}).encode())
 
 
 def open_credentials(vault: Vault, page: PublicPage) -> Credentials:
@@ -82,6 +80,7 @@ async def add_page(
         department_id=department_id,
         audience=audience,
         credentials=seal_credentials(vault, credentials),
+        credentials_changed_at=now,
         created_at=now,
     )
     session.add(page)
@@ -89,7 +88,9 @@ async def add_page(
     return page
 
 
-async def change_credentials(session: AsyncSession, vault: Vault, platform: str, changed: Credentials) -> PublicPage:
+async def change_credentials(
+    session: AsyncSession, vault: Vault, platform: str, changed: Credentials, now: datetime
+) -> PublicPage:
     """Replace what is given, keep what is empty; answers that waited for a mended key may go.
 
     VK gives a new confirmation string with every server, and keys are revoked. Raises NotFound, Invalid (nothing
@@ -105,6 +106,7 @@ async def change_credentials(session: AsyncSession, vault: Vault, platform: str,
     if page is None:
         raise NotFound(f"Страница {platform} {changed.external_id} не заведена")
     page.credentials = seal_credentials(vault, replace(open_credentials(vault, page), **given))
+    page.credentials_changed_at = now
     page.discussion_id = changed.discussion_id or page.discussion_id
     page.sending_stopped_reason = None
     enqueue(session, Job.DELIVER_ANSWERS)

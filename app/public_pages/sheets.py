@@ -5,6 +5,7 @@ import csv
 import io
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,16 +14,21 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from openpyxl import load_workbook
+from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.exceptions import InvalidFileException
 
 from app.errors import Invalid
 from app.platforms.untrusted import storable
+from app.public_pages.worksheet import DateText, read_rows
 
 SAMPLE_BYTES = 64 * 1024
 DELIMITERS = ";,\t"
 LONGEST_CELL = 100_000
 # What openpyxl lets through when a file is damaged or is something else.
-_BROKEN = (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, SyntaxError, OSError)
+_BROKEN = (
+    InvalidFileException, zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, EOFError, SyntaxError,
+    OSError,
+)  # fmt: skip
 
 Row = tuple[int, list[str]]
 
@@ -106,30 +112,33 @@ def _workbook_sheet(workbook: Any, name: str) -> Sheet:
     if sheet is None:
         raise Invalid(f"В файле {name} нет ни одного листа")
     total = sheet.max_row or 0
-    sheet.reset_dimensions()  # some programs write a wrong size into the file, and rows would be lost
     done = 0
 
     def rows() -> Iterator[list[str]]:
         nonlocal done
         try:
-            for values in sheet.iter_rows(values_only=True):
-                done += 1
-                yield [_cell_text(value) for value in values]
+            # The package is read by openpyxl, which has no public name for its parts; only the cells are read here.
+            with sheet._get_source() as source:
+                for texts in read_rows(source, sheet._shared_strings, _date_text(workbook)):
+                    done += 1
+                    yield texts
         except _BROKEN as error:
             raise Invalid(f"Файл {name} не читается после строки {done}") from error
 
     return _with_header(rows(), lambda: min(1.0, done / total) if total else 0.0)
 
 
-def _cell_text(value: object) -> str:
-    """A cell as a person sees it: 52701000.0 is 52701000."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    return str(value)
+def _date_text(workbook: Any) -> DateText:
+    """Numbers that the workbook shows as days, written as days."""
+    dates, epoch = workbook._date_formats, workbook.epoch
+
+    def text(number: float, style: int) -> str | None:
+        moment = from_excel(number, epoch) if style in dates else None
+        if isinstance(moment, datetime):
+            return moment.date().isoformat()
+        return None if moment is None else str(moment)
+
+    return text
 
 
 def _with_header(rows: Iterator[list[str]], share: Callable[[], float]) -> Sheet:

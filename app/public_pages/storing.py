@@ -1,12 +1,12 @@
 """Rows of an imported table compared with what is stored, and written a batch at a time."""
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,14 +15,14 @@ from app.platforms.base import Credentials
 from app.public_pages.bodies import Body
 from app.public_pages.models import NUMBERLESS
 from app.public_pages.rows import PageRow, Remark
-from app.public_pages.service import KEY_BYTES, open_sealed, seal_credentials
+from app.public_pages.service import KEY_BYTES, SEALED, open_sealed, seal_credentials
 from app.public_pages.wording import COLUMN_NAMES
 from app.vault import CannotDecrypt, Vault
 
 # What a table may tell of a page; the rest of the row belongs to the service itself.
 TOLD = (
     "name", "address", "body_id", "territory_code", "sphere", "level", "kind", "audience", "department_id",
-    "department_from_id", "credentials", "discussion_id", "sending_stopped_reason",
+    "department_from_id", "credentials", "credentials_changed_at", "discussion_id", "sending_stopped_reason",
 )  # fmt: skip
 _NEW = ("key", "platform", "external_id", "is_active", "failed_checks", "created_at", *TOLD)
 
@@ -89,24 +89,24 @@ async def write_bodies(session: AsyncSession, bodies: Sequence[Body]) -> None:
         ids = await session.scalars(_NEW_BODY_IDS, {"count": len(new)})
         for body, number in zip(new, ids, strict=True):
             body.id = number
-        await session.execute(_ADD_BODIES, {"rows": _json(new)})
+        await session.execute(_ADD_BODIES, {"rows": _bodies_json(new)})
     moved = [body for body in bodies if body.parent is not None or body not in new]
     if moved:
-        await session.execute(_CHANGE_BODIES, {"rows": _json(moved)})
+        await session.execute(_CHANGE_BODIES, {"rows": _bodies_json(moved)})
 
 
-def _json(bodies: Sequence[Body]) -> str:
+def _bodies_json(bodies: Sequence[Body]) -> str:
     rows = [
         {name: getattr(body, name) for name in ("id", *_BODY)} | {"parent_id": body.parent.id if body.parent else None}
         for body in bodies
     ]
-    return json.dumps(rows)
+    return _json(rows)
 
 
 async def write_page_parents(session: AsyncSession, pages: Sequence[tuple[PageRow, Body]]) -> set[Identity]:
     """Parents that pages name without a body; the pages that this changed."""
     rows = [{"platform": row.platform, "external_id": row.external_id, "body_id": parent.id} for row, parent in pages]
-    changed = await session.execute(_SET_PAGE_PARENTS, {"rows": json.dumps(rows)})
+    changed = await session.execute(_SET_PAGE_PARENTS, {"rows": _json(rows)})
     return {(platform, external_id) for platform, external_id in changed}
 
 
@@ -148,7 +148,7 @@ class PageStore:
             elif identity not in self.changed:
                 self.unchanged += 1
             if before != values:
-                to_write.append(self._new(identity) | values)
+                to_write.append(self._new(identity) | values | {"credentials": _hex(values["credentials"])})
             if row.audience is not None:
                 audience[identity] = (page.id if page is not None else None, row.audience)
         if not self.is_dry_run:
@@ -162,11 +162,11 @@ class PageStore:
              "numberless_id": row.numberless_id, "address": row.address}
             for place, row in enumerate(rows)
         ]  # fmt: skip
-        found = await session.execute(text(_FIND_BY_NUMBER + lock), {"wanted": json.dumps(wanted)})
+        found = await session.execute(text(_FIND_BY_NUMBER + lock), {"wanted": _json(wanted)})
         stored = {row.place: row for row in found}
         unknown = [one for one in wanted if one["place"] not in stored and one["numberless_id"]]
         if unknown:
-            for row in await session.execute(text(_FIND_BY_NAME + lock), {"wanted": json.dumps(unknown)}):
+            for row in await session.execute(text(_FIND_BY_NAME + lock), {"wanted": _json(unknown)}):
                 stored[row.place] = row
         return stored
 
@@ -210,10 +210,13 @@ class PageStore:
             stored = open_sealed(self.vault, given.external_id, values["credentials"])
         except CannotDecrypt:
             stored = Credentials(given.external_id)
-        told = {name: value for name, value in asdict(given).items() if value and name != "discussion_id"}
-        merged = replace(stored, **told)
+        merged = replace(stored, **{name: value for name in SEALED if (value := getattr(given, name))})
         if merged != stored:
-            values["credentials"], values["sending_stopped_reason"] = seal_credentials(self.vault, merged), None
+            values |= {
+                "credentials": seal_credentials(self.vault, merged),
+                "credentials_changed_at": self.now,
+                "sending_stopped_reason": None,
+            }
 
     def _new(self, identity: Identity) -> dict[str, Any]:
         return {
@@ -230,17 +233,19 @@ class PageStore:
     ) -> None:
         ids: dict[Identity, int] = {}
         if pages:
-            written = await session.execute(_UPSERT, {"rows": json.dumps(pages, default=_hex)})
+            written = await session.execute(_UPSERT, {"rows": _json(pages)})
             ids = {(row.platform, row.external_id): row.id for row in written}
         told = [{"page_id": number or ids[identity], "count": count} for identity, (number, count) in audience.items()]
         if told:
-            await session.execute(_COUNT_AUDIENCE, {"rows": json.dumps(told), "on_date": self.on_date})
+            await session.execute(_COUNT_AUDIENCE, {"rows": _json(told), "on_date": self.on_date})
         if any(page["credentials"] is not None for page in pages):
             enqueue(session, Job.DELIVER_ANSWERS)
 
 
-def _hex(value: object) -> str:
+def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def _hex(sealed: bytes | None) -> str | None:
     """Bytes as PostgreSQL reads them."""
-    if not isinstance(value, bytes):
-        raise TypeError(type(value))
-    return f"\\x{value.hex()}"
+    return None if sealed is None else f"\\x{sealed.hex()}"

@@ -1,18 +1,37 @@
 """What the routing rules may look at: the page that received a message, the appeal as judged, the departments."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.appeals.models import Appeal
 from app.departments.models import Department, Territory
 from app.public_pages.models import PublicPage
-from routing_rules import Facts, territory_path
+from app.sla import service as sla
+from routing_rules import Facts, RuleSet, territory_path
+from routing_rules.conditions import MOST_EARLIER_DAYS
 
 CERTAIN = 1.0
+
+
+class AuthorsAppeal(Protocol):
+    """Anything that says who wrote an appeal where and when: an appeal, or a row of some columns of it."""
+
+    @property
+    def page_id(self) -> int: ...
+
+    @property
+    def author_external_id(self) -> str: ...
+
+    @property
+    def received_at(self) -> datetime: ...
 
 
 class PageContext:
@@ -44,7 +63,12 @@ async def departments_by_code(session: AsyncSession) -> dict[str, Department]:
 
 
 def facts_of(
-    appeal: Appeal, page: PageContext, departments: Mapping[str, Department], *, topic: str | None = None
+    appeal: Appeal,
+    page: PageContext,
+    departments: Mapping[str, Department],
+    *,
+    topic: str | None = None,
+    earlier: tuple[int, ...] = (),
 ) -> Facts:
     """What the rules may look at. A topic that a person chose is certain, and so is its group.
 
@@ -67,7 +91,47 @@ def facts_of(
         severity=appeal.severity,
         text=appeal.search_text,
         page_department=page.department if page.department in departments else None,
+        earlier=earlier,
     )
+
+
+def dated(facts: Facts, zone: str, now: datetime, received_at: datetime) -> Facts:
+    """The facts with the center's own day, by which rules begin and expire, and with when the citizen wrote."""
+    at = received_at.astimezone(ZoneInfo(zone))
+    return replace(facts, on=now.astimezone(ZoneInfo(zone)).date(), at=at, is_working_day=is_working_day(at))
+
+
+def is_working_day(at: datetime) -> bool:
+    """Whether the office works on the day that this clock shows."""
+    return bool(sla.calendar(sla.OFFICE).intervals_on(at.date()))
+
+
+async def earlier_appeals(
+    session: AsyncSession, rules: RuleSet, appeals: Sequence[AuthorsAppeal]
+) -> dict[int, tuple[int, ...]]:
+    """For each appeal, in its place: how many whole days before it its author wrote on the same page. One query, and
+    none while no rule asks.
+    """
+    if not rules.asks_for("earlier_appeals_at_least") or not appeals:
+        return {}
+    authors = {(appeal.page_id, appeal.author_external_id) for appeal in appeals}
+    since = min(appeal.received_at for appeal in appeals) - timedelta(days=MOST_EARLIER_DAYS)
+    with session.no_autoflush:  # rows of this batch need not be stored yet
+        rows = await session.execute(
+            select(col(Appeal.page_id), col(Appeal.author_external_id), col(Appeal.received_at)).where(
+                tuple_(col(Appeal.page_id), col(Appeal.author_external_id)).in_(authors),
+                col(Appeal.received_at) > since,
+                ~col(Appeal.is_talk),
+            )
+        )
+    written: dict[tuple[int, str], list[datetime]] = defaultdict(list)
+    for page_id, author, at in rows:
+        written[page_id, author].append(at)
+    return {
+        place: tuple((appeal.received_at - at).days for at in written[appeal.page_id, appeal.author_external_id]
+                     if at < appeal.received_at)
+        for place, appeal in enumerate(appeals)
+    }  # fmt: skip
 
 
 def _stored_probability(guesses: Sequence[Mapping[str, Any]]) -> float:

@@ -1,4 +1,4 @@
-"""The citizen's words with those marked that drove the topic. Pure."""
+"""The citizen's words with those marked that drove the topic or speak of danger. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from classifier.judge import Evidence
 STRONG_FROM = 0.6  # of the strongest word's share
 WEAK_FROM = 0.1
 
-Strength = Literal["", "weak", "strong"]
+Strength = Literal["", "weak", "strong", "danger"]
+Span = tuple[int, int, Strength]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +23,19 @@ class Piece:
     is_place: bool = False
 
 
-def marked(text: str, evidence: Sequence[Evidence]) -> list[Piece]:
-    """The whole text in pieces; neighbouring words of one strength are one mark."""
+def marked(text: str, evidence: Sequence[Evidence], danger: Sequence[tuple[int, int]] = ()) -> list[Piece]:
+    """The whole text in pieces; neighbouring words of one strength are one mark, and words of danger are that first."""
     strongest = max((one.weight for one in evidence), default=0.0)
     told = [one for one in evidence if one.weight >= WEAK_FROM * strongest]
-    spans = sorted((one.start, one.end, _strength(one.weight / strongest)) for one in told)
+    spans: list[Span] = [(start, end, "danger") for start, end in danger]
+    spans += [
+        (one.start, one.end, _strength(one.weight / strongest))
+        for one in told
+        if not any(start < one.end and one.start < end for start, end in danger)
+    ]
     pieces: list[Piece] = []
     at = 0
-    for start, end, strength in _joined(text, spans):
+    for start, end, strength in _joined(text, sorted(spans)):
         pieces += [Piece(text[at:start]), Piece(text[start:end], strength)]
         at = end
     return [piece for piece in [*pieces, Piece(text[at:])] if piece.text]
@@ -54,8 +60,8 @@ def _strength(share: float) -> Strength:
     return "strong" if share >= STRONG_FROM else "weak"
 
 
-def _joined(text: str, spans: Sequence[tuple[int, int, Strength]]) -> list[tuple[int, int, Strength]]:
-    joined: list[tuple[int, int, Strength]] = []
+def _joined(text: str, spans: Sequence[Span]) -> list[Span]:
+    joined: list[Span] = []
     for start, end, strength in spans:
         if joined and joined[-1][2] == strength and not text[joined[-1][1] : start].strip():
             joined[-1] = (joined[-1][0], end, strength)

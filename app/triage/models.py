@@ -2,16 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index
 from sqlmodel import Field, SQLModel
 
 from app.db import utc_field
 
 
 class LabelChoice(SQLModel, table=True):
-    """A person accepted or corrected a label: a labelled example for the next training."""
+    """A person accepted or corrected a label: a labelled example for the next training.
+
+    `label_kind` is a kind of the model's labels, or "alarm": whether what the judge took for danger is any.
+    """
 
     __tablename__ = "label_choice"
+    __table_args__ = (Index("ix_label_choice_kind_at", "label_kind", "at"),)
 
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
     appeal_id: int = Field(sa_type=BigInteger, foreign_key="appeal.id", index=True)

@@ -1,5 +1,6 @@
 """The operator's workplace: the queue, the card beside it or alone, and what a person says to the judge."""
 
+import json
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,12 +13,13 @@ from app.appeals import choices, queries
 from app.appeals.card import read_card
 from app.appeals.models import Appeal
 from app.appeals.pages import LARGEST_ID, IdInPath, SeenVersion, carry_out
-from app.appeals.queue import STATE_NAMES, Cursor, Queue
+from app.appeals.queue import KIND_NAMES, STATE_NAMES, Cursor, Queue
 from app.db import SessionDep
 from app.errors import NotFound
 from app.platforms import PLATFORMS
 from app.time import utc_now
-from app.triage import screens, service
+from app.triage import screens, service, sorting
+from app.triage.alarm_view import Alarms, read_alarms
 from app.triage.panel import find_topics
 from app.triage.screens import Desk
 from app.web import is_htmx, render
@@ -72,6 +74,7 @@ async def show_conditions(request: Request, session: SessionDep, actor: StaffDep
         queue=Queue.from_query(request.query_params, actor.role),
         platforms=PLATFORMS,
         states=STATE_NAMES,
+        kinds=KIND_NAMES,
         departments=await choices.active_departments(session),
         territories=await choices.territories(session),
         pages=await choices.pages_to_choose(session),
@@ -94,15 +97,29 @@ async def show_changes(
     changed, visible = _ids(ids), set(_ids(shown))
     tabs = await screens.tabs(desk, queue)
     rows = await queries.rows_by_id(session, sorted(visible), actor) if visible else []
+    alarms = await read_alarms(session, actor, desk.now)
     belonging = await queries.ids_on_tab(session, queue, changed, actor, desk.now) if changed else []
     return render(
         request,
         "appeals/_changes.html",
+        headers=_alarm_event(alarms),
+        urgent=alarms.count,
         queue=queue,
         tabs=tabs,
         rows=await screens.row_views(desk, queue, rows, _id(selected)),
         fresh=sorted(set(belonging) - visible),
     )
+
+
+@router.get("/queue/urgent")
+async def show_urgent(request: Request, session: SessionDep, actor: StaffDep) -> Response:
+    """What the frame of every page asks now and then: is anybody in danger whom nobody has taken?"""
+    alarms = await read_alarms(session, actor, utc_now())
+    return render(request, "appeals/_urgent.html", headers=_alarm_event(alarms), urgent=alarms.count)
+
+
+def _alarm_event(alarms: Alarms) -> dict[str, str]:
+    return {"HX-Trigger": json.dumps({"alarms": alarms.as_event})} if alarms.news else {}
 
 
 def _id(text: str) -> int | None:
@@ -154,6 +171,30 @@ async def choose_label(
     work = service.choose_label(
         request.app.state.resources, session, appeal_id, "topic", label, actor, now=utc_now(), expected_version=version
     )
+    return await carry_out(request, session, appeal_id, work)
+
+
+@router.post("/appeals/{appeal_id}/alarm")
+async def judge_alarm(
+    request: Request,
+    appeal_id: IdInPath,
+    session: SessionDep,
+    actor: OperatorDep,
+    is_danger: Annotated[bool, Form()],
+    version: SeenVersion = None,
+) -> Response:
+    """Не опасно, или всё-таки опасно."""
+    say = sorting.restore_alarm if is_danger else sorting.dismiss_alarm
+    work = say(session, appeal_id, actor, now=utc_now(), expected_version=version)
+    return await carry_out(request, session, appeal_id, work)
+
+
+@router.post("/appeals/{appeal_id}/talk")
+async def call_talk(
+    request: Request, appeal_id: IdInPath, session: SessionDep, actor: OperatorDep, version: SeenVersion = None
+) -> Response:
+    """Отложить к разговорам."""
+    work = sorting.call_talk(session, appeal_id, actor, now=utc_now(), expected_version=version)
     return await carry_out(request, session, appeal_id, work)
 
 

@@ -1,7 +1,7 @@
 """What the judge says on the card: up to five topics, how sure it is, and what each would do to the department."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import formats
 from app.appeals.history import plain_label
-from app.appeals.models import Appeal
+from app.appeals.models import Appeal, Message
 from app.departments.models import Department
 from app.resources import Resources
-from app.triage import service
+from app.triage.alarms import places_of_danger
+from app.triage.destinations import destinations
 from app.triage.marks import Piece, marked, with_places
-from app.triage.places import gazetteer_of
+from classifier.doubt import doubt
+from classifier.judge import Evidence, Guess
+from classifier.places import Gazetteer
 
 MOST_FOUND = 8
 
@@ -42,13 +45,19 @@ class TopicPanel:
     doubt: str
 
 
-async def topic_panel(resources: Resources, session: AsyncSession, appeal: Appeal) -> TopicPanel:
-    """What the judge said of this appeal, as it was stored; only the destinations are worked out now."""
+async def topic_panel(
+    resources: Resources, session: AsyncSession, appeal: Appeal, evidence: Sequence[Evidence]
+) -> TopicPanel:
+    """What the judge said of this appeal, as it was stored; only the destinations are worked out now.
+
+    `evidence` are the words that spoke for its topic.
+    """
     labels = appeal.judgement.get("labels", {})
     guesses = labels.get("topic", [])
-    found = await service.destinations(resources, session, appeal, [guess["label"] for guess in guesses])
+    found = await destinations(resources, session, appeal, [guess["label"] for guess in guesses])
     choices = tuple(_choice(guess["label"], guess["probability"], appeal, found) for guess in guesses)
-    least = resources.rule_set.tables.thresholds  # what the rules believe, so that the panel and the trace agree
+    rules = await resources.rulebook.current(session)
+    least = rules.tables.thresholds  # what the rules believe, so that the panel and the trace agree
     is_sure = appeal.is_confirmed or (appeal.confidence is not None and appeal.confidence >= least.topic)
     return TopicPanel(
         choices=choices,
@@ -56,7 +65,7 @@ async def topic_panel(resources: Resources, session: AsyncSession, appeal: Appea
         is_sure=is_sure,
         is_confirmed=appeal.is_confirmed,
         topic=plain_label(appeal.topic or ""),
-        doubt="" if is_sure else _doubt(labels.get("topic_group", []), least.group),
+        doubt="" if is_sure else _doubt(labels, evidence, least.topic, least.group),
     )
 
 
@@ -78,13 +87,17 @@ def _chip(appeal: Appeal, threshold: float) -> str:
     return f"{formats.number(appeal.confidence, 2)} < порог {formats.number(threshold, 2)}"
 
 
-def _doubt(groups: list[dict[str, Any]], threshold: float) -> str:
-    if not groups:
+def _doubt(labels: Mapping[str, Any], evidence: Sequence[Evidence], least: float, least_group: float) -> str:
+    """Why the topic is not believed, and whether at least its group is."""
+    guesses = [Guess(plain_label(one["label"]), one["probability"]) for one in labels.get("topic", [])]
+    groups = labels.get("topic_group", [])
+    if not guesses or not groups:
         return "Модель ещё не читала это сообщение. Выберите тему сами."
+    why = doubt(guesses, least, evidence, "тема")
     name, probability = groups[0]["label"], groups[0]["probability"]
-    if probability >= threshold:
-        return f"Точную тему модель не знает. Уверена только в группе «{name}»: {formats.percent(probability)}."
-    return "Модель не знает ни темы, ни группы: слишком мало похожего. Решите сами."
+    if probability >= least_group:
+        return f"{why} Уверена она только в группе «{name}»: {formats.percent(probability)}."
+    return f"{why} Группы она тоже не знает."
 
 
 async def find_topics(resources: Resources, session: AsyncSession, appeal: Appeal, words: str) -> list[Choice]:
@@ -96,15 +109,28 @@ async def find_topics(resources: Resources, session: AsyncSession, appeal: Appea
         for topic in resources.judge.manifest.labels["topic"]
         if wanted and all(word in f"{topic} {groups.get(topic, '')}".casefold().replace("ё", "е") for word in wanted)
     ][:MOST_FOUND]
-    found = await service.destinations(resources, session, appeal, names)
+    found = await destinations(resources, session, appeal, names)
     chances = {guess["label"]: guess["probability"] for guess in appeal.judgement.get("labels", {}).get("topic", [])}
     return [_choice(name, chances.get(name, 0.0), appeal, found) for name in names]
 
 
-async def marked_text(resources: Resources, appeal: Appeal) -> list[Piece]:
-    """The opening message with its places and the words that drove its topic, if the model knows the topic."""
-    places = [(one.start, one.end) for one in gazetteer_of(resources.rule_set).find(appeal.text)]
+async def words_for_topic(resources: Resources, appeal: Appeal) -> Sequence[Evidence]:
+    """What in the opening message spoke for its topic; nothing when the model does not know the topic."""
     if appeal.topic not in resources.judge.manifest.labels["topic"]:
-        return with_places([Piece(appeal.text)], places)
-    evidence = await asyncio.to_thread(resources.judge.explain, appeal.text, "topic", appeal.topic)
-    return with_places(marked(appeal.text, evidence), places)
+        return ()
+    return await asyncio.to_thread(resources.judge.explain, appeal.text, "topic", appeal.topic)
+
+
+def marked_text(appeal: Appeal, evidence: Sequence[Evidence], gazetteer: Gazetteer) -> list[Piece]:
+    """The opening message with its places, the words that drove its topic and, while there is danger, those of it."""
+    places = [(one.start, one.end) for one in gazetteer.find(appeal.text)]
+    danger = places_of_danger(appeal.text) if appeal.danger else ()
+    return with_places(marked(appeal.text, evidence, danger), places)
+
+
+def marked_danger(appeal: Appeal, messages: Sequence[Message]) -> dict[int, list[Piece]]:
+    """The citizen's messages that speak of danger, by their ids, with those words marked."""
+    if not appeal.danger:
+        return {}
+    found = {one.id or 0: (one.text, places_of_danger(one.text)) for one in messages if not one.is_own}
+    return {number: marked(text, (), places) for number, (text, places) in found.items() if places}

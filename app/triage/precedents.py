@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.actor import Actor
 from app.appeals.disclosure import masked
 from app.appeals.models import Answer, AnswerState, Appeal, State, appeal_columns
-from app.appeals.queries import visible_to
+from app.appeals.visibility import visible_to
 from app.public_pages.models import PublicPage
 from app.triage.similar import LONGEST_COMPARED, compared, excerpt
 from classifier.likeness import marks_of, rank

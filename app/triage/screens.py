@@ -19,13 +19,14 @@ from app.appeals.duplicates import answered_repeats, repeats_of
 from app.appeals.history import lines_of
 from app.appeals.models import AnswerState, Appeal, State, Wait
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
-from app.appeals.queue import ORDER_NAMES, STATE_NAMES, WAIT_NAMES, Cursor, Queue, Tab, tabs_for
+from app.appeals.queue import KIND_NAMES, STATE_NAMES, WAIT_NAMES, Cursor, Queue, Tab, tabs_for
 from app.appeals.thread import ON_ITS_WAY, conversation
 from app.handling.panel import work_panel
 from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
-from app.triage.panel import marked_text, topic_panel
+from app.triage.alarm_view import alarm_view
+from app.triage.panel import marked_danger, marked_text, topic_panel, words_for_topic
 from app.triage.places import gazetteer_of, place_panel
 from app.triage.precedents import precedents
 from app.triage.similar import alike
@@ -34,7 +35,7 @@ from app.triage.similar import alike
 PRIVATE_ANSWERS = {"vk"}
 CONDITION_NAMES = {
     "platform": "площадка", "page": "страница", "department": "отдел", "topic": "тема", "state": "состояние",
-    "territory": "территория",
+    "territory": "территория", "kind": "вид",
 }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ async def tabs(desk: Desk, queue: Queue) -> list[TabView]:
             href=queue.url(tab=tab, state=None),
             count=count_text(counts[tab]) if tab in counts else "",
             is_current=tab is queue.tab,
-            is_bad=tab is Tab.OVERDUE and counts[tab] > 0,
+            is_bad=tab in (Tab.OVERDUE, Tab.URGENT) and counts[tab] > 0,
         )
         for tab, name in tabs_for(desk.actor.role).items()
     ]
@@ -103,7 +104,7 @@ async def list_screen(desk: Desk, queue: Queue, after: Cursor | None, selected: 
         "queue": queue,
         "tabs": await tabs(desk, queue),
         "tokens": await tokens(desk, queue),
-        "orders": ORDER_NAMES,
+        "orders": queue.orders,
         "elsewhere": [
             (tabs_for(desk.actor.role)[tab], queue.url(tab=tab), count_text(found))
             for tab, found in elsewhere.items() if found
@@ -125,7 +126,7 @@ async def rows_part(desk: Desk, queue: Queue, listing: Listing, selected: int | 
 async def row_views(desk: Desk, queue: Queue, rows: Sequence[QueueRow], selected: int | None) -> list[views.RowView]:
     """The rows as they are drawn; the clocks of all of them in one query."""
     clocks = views.nearest(await sla.open_clocks(desk.session, [row.id for row in rows])) if rows else {}
-    threshold = desk.resources.rule_set.tables.thresholds.topic
+    threshold = (await desk.resources.rulebook.current(desk.session)).tables.thresholds.topic
     query = queue.url().removeprefix("/queue")
     return [
         views.row_view(row, clocks.get(row.id), query, desk.now, threshold=threshold, selected=selected) for row in rows
@@ -146,6 +147,8 @@ def _condition_text(name: str, value: Any, names: choices.ConditionNames) -> str
         return PLATFORMS[value].name if value in PLATFORMS else str(value)
     if name == "state":
         return STATE_NAMES[State(value)].lower()
+    if name == "kind":
+        return KIND_NAMES[value]
     return str(getattr(names, name, None) or value)
 
 
@@ -154,7 +157,9 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
     card = await read_card(desk.session, appeal_id, desk.actor)
     tell_time = partial(formats.day_text, zone=desk.zone, now=desk.now)
     appeal = card.appeal
-    panel = await topic_panel(desk.resources, desk.session, appeal)
+    evidence = await words_for_topic(desk.resources, appeal)
+    gazetteer = gazetteer_of(await desk.resources.rulebook.current(desk.session))
+    panel = await topic_panel(desk.resources, desk.session, appeal, evidence)
     today = desk.now.astimezone(desk.zone).date()
     author = appeal.author_name or "Житель"
     return {
@@ -167,13 +172,17 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "state_name": _state_name(appeal),
         "work": await work_panel(desk.session, appeal, card.department, card.answers, desk.actor, today),
         "panel": panel,
-        "pieces": await marked_text(desk.resources, appeal),
+        "pieces": marked_text(appeal, evidence, gazetteer),
+        "danger_in": marked_danger(appeal, card.messages),
+        "alarm": alarm_view(appeal),
+        "kind_name": KIND_NAMES.get(appeal.message_kind or "", ""),
+        "can_be_talk": PLATFORMS[appeal.platform].takes_talk and not appeal.danger and not appeal.is_talk,
         "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time, card.files),
         "journal": lines_of(card.history, tell_time),
         "departments": await choices.active_departments(desk.session) if appeal.is_open else [],
         "close_reasons": appeals.CLOSE_REASONS,
         "others": [(other, STATE_NAMES[State(other.state)], name) for other, name in card.others],
-        "place": place_panel(appeal, card.page.territory_code, gazetteer_of(desk.resources.rule_set)),
+        "place": place_panel(appeal, card.page.territory_code, gazetteer),
         "alike": await alike(desk.session, appeal, desk.actor),
         "precedents": await precedents(desk.session, appeal, desk.actor) if appeal.is_open else [],
         **await _repeats(desk, card),

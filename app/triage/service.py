@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import Counter
@@ -16,15 +14,19 @@ from app.appeals import cycle
 from app.appeals.models import Appeal, State
 from app.departments.models import Department
 from app.errors import Invalid
+from app.handling import parts
 from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
-from app.time import utc_now
-from app.triage.facts import PageContext, departments_by_code, facts_of, read_context
+from app.triage import alarms
+from app.triage.facts import dated, departments_by_code, earlier_appeals, facts_of, read_context
 from app.triage.models import LabelChoice
 from app.triage.places import gazetteer_of, note_places, place_step
-from classifier import Guess, Judgement, severity_of
-from routing_rules import Decision, Facts
+from app.triage.usefulness import read_needs, usefulness
+from classifier import Guess, Judgement
+from classifier.emergency import Alarm, alarm_of
+from classifier.message_kinds import MessageKind, kind_of
+from routing_rules import Decision, Facts, RuleSet
 
 LabelKind = Literal["topic_group", "topic", "agency"]
 LABEL_KINDS: tuple[LabelKind, ...] = ("topic_group", "topic", "agency")
@@ -34,22 +36,44 @@ STEP_FIELDS = ("layer", "rule", "outcome", "department", "because")
 
 
 async def judge_and_route(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
-    """Label and route these appeals, in memory: one prediction call, two queries. Rows need not be stored yet."""
+    """Label and route these appeals, in memory: one prediction call, three queries, one rule set for all.
+
+    Rows need not be stored yet.
+    """
     if not batch:
         return
-    judgements = await asyncio.to_thread(resources.judge.judge, [appeal.search_text for appeal in batch])
+    rules = await resources.rulebook.current(session)
+    gazetteer = gazetteer_of(rules)
+    opinions = await asyncio.to_thread(_opinions, resources, [appeal.search_text for appeal in batch])
     context = await read_context(session, {appeal.page_id for appeal in batch})
     departments = await departments_by_code(session)
-    gazetteer = gazetteer_of(resources.rule_set)
-    for appeal, judgement in zip(batch, judgements, strict=True):
+    earlier = await earlier_appeals(session, rules, batch)
+    needs = await read_needs(session, now)
+    for place, (appeal, (judgement, alarm, kind)) in enumerate(zip(batch, opinions, strict=True)):
+        page = context[appeal.page_id]
         _label(resources, appeal, judgement)
-        note_places(appeal, context[appeal.page_id], gazetteer)
-        _route(resources, appeal, context[appeal.page_id], departments, now)
+        appeal.message_kind = kind
+        appeal.label_value = usefulness(judgement.topic, judgement.appeal_probability, needs)
+        alarms.take_notice(appeal, alarm, appeal.search_text, now)
+        alarms.weigh(appeal)
+        note_places(appeal, page, gazetteer)
+        facts = facts_of(appeal, page, departments, earlier=earlier.get(place, ()))
+        decision = _decide(rules, _dated(resources, facts, appeal, now))
+        _route(appeal, decision, place_step(appeal, page, gazetteer), departments, now)
 
 
-def _decide(resources: Resources, facts: Facts, now: datetime) -> Decision:
+def _opinions(resources: Resources, texts: Sequence[str]) -> list[tuple[Judgement, Alarm, MessageKind]]:
+    """What the model says of each text, whether it speaks of danger, what it wants."""
+    threshold = resources.judge.manifest.thresholds["appeal"]
+    return [
+        (judgement, alarm_of(text, judgement), kind_of(text, judgement, threshold))
+        for text, judgement in zip(texts, resources.judge.judge(texts), strict=True)
+    ]
+
+
+def _decide(rules: RuleSet, facts: Facts) -> Decision:
     """Ask the rules. One that failed is skipped, marked in the trace, and alarms."""
-    decision = resources.rule_set.decide(replace(facts, on=_local_day(resources, now)))
+    decision = rules.decide(facts)
     for step in decision.steps:
         if step.outcome == "skipped":
             FAILED_RULES.labels(step.rule).inc()
@@ -57,9 +81,8 @@ def _decide(resources: Resources, facts: Facts, now: datetime) -> Decision:
     return decision
 
 
-def _local_day(resources: Resources, now: datetime) -> date:
-    """The center's own day: rules begin and expire by it."""
-    return now.astimezone(ZoneInfo(resources.settings.time_zone)).date()
+def _dated(resources: Resources, facts: Facts, appeal: Appeal, now: datetime) -> Facts:
+    return dated(facts, resources.settings.time_zone, now, appeal.received_at)
 
 
 def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
@@ -68,7 +91,8 @@ def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
         for kind in LABEL_KINDS
     }
     thresholds = resources.judge.manifest.thresholds
-    appeal.judgement = {
+    known_alarm = {"alarm": alarm} if (alarm := alarms.alarm_in(appeal)) else {}
+    appeal.judgement = known_alarm | {
         "model_version": resources.judge.version,
         "appeal_probability": judgement.appeal_probability,
         "labels": labels,
@@ -79,7 +103,6 @@ def _label(resources: Resources, appeal: Appeal, judgement: Judgement) -> None:
     appeal.topic_group = _best(judgement.topic_group)
     appeal.agency = _best(judgement.agency)
     appeal.confidence = _probability(judgement.topic)
-    appeal.severity = severity_of(appeal.topic or "")
     may_be_talk = PLATFORMS[appeal.platform].takes_talk
     appeal.is_talk = may_be_talk and judgement.appeal_probability < thresholds["appeal"]
 
@@ -93,12 +116,11 @@ def _probability(guesses: Sequence[Guess]) -> float:
 
 
 def _route(
-    resources: Resources, appeal: Appeal, page: PageContext, departments: Mapping[str, Department], now: datetime
+    appeal: Appeal, decision: Decision, place: dict[str, Any], departments: Mapping[str, Department], now: datetime
 ) -> None:
-    decision = _decide(resources, facts_of(appeal, page, departments), now)
     department = departments[decision.department]
     appeal.department_id = department.id or 0
-    appeal.routing = _as_stored(decision, now, place_step(appeal, page, gazetteer_of(resources.rule_set)))
+    appeal.routing = _as_stored(decision, now, place)
     appeal.state = State.REVIEW if decision.layer == "default" else State.ROUTED
 
 
@@ -108,6 +130,7 @@ def _as_stored(decision: Decision, now: datetime, place: dict[str, Any]) -> dict
         "rule": decision.rule,
         "layer": decision.layer,
         "rule_set_version": decision.rule_set_version,
+        "co_departments": list(decision.co_departments),
         "steps": [place, *({name: getattr(step, name) for name in STEP_FIELDS} for step in decision.steps)],
         "at": now.isoformat(),
     }
@@ -115,19 +138,30 @@ def _as_stored(decision: Decision, now: datetime, place: dict[str, Any]) -> dict
 
 async def judge_again(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
     """Think again about stored appeals whose words changed; only a different result is written down."""
-    before = {appeal.id: (_standing(appeal), appeal.is_talk) for appeal in batch}
+    before = {appeal.id: (_standing(appeal), appeal.is_talk, alarms.alarm_in(appeal)) for appeal in batch}
     await judge_and_route(resources, session, batch, now)
     for appeal in batch:
-        standing, was_talk = before[appeal.id]
+        standing, was_talk, alarm = before[appeal.id]
         appeal.is_talk = appeal.is_talk and was_talk  # who has asked once is owed an answer
         if _standing(appeal) != standing:
             await cycle.place(session, appeal, appeal.department_id)
             record_judgement(session, appeal, now)
+        if alarms.alarm_in(appeal) != alarm:
+            record_alarm(session, appeal, now)
+        if _standing(appeal) != standing or alarms.alarm_in(appeal) != alarm:
             await follow_labels(session, appeal, now)
 
 
 def _standing(appeal: Appeal) -> tuple[str | None, int, bool]:
     return appeal.topic, appeal.department_id, appeal.is_talk
+
+
+def record_alarm(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """One line of history: which danger, in which words; nothing where no alarm was raised."""
+    alarm = alarms.alarm_in(appeal)
+    if alarm:
+        details = {name: alarm[name] for name in ("themes", "words", "grave_probability")}
+        cycle.record(session, appeal.id or 0, "alarm_raised", cycle.SYSTEM, now, **details)
 
 
 def record_judgement(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
@@ -172,7 +206,7 @@ async def choose_label(
     setattr(appeal, label_kind, label)
     if label_kind == "topic":
         appeal.topic_group = resources.judge.manifest.topic_to_group.get(label, appeal.topic_group)
-        appeal.severity = severity_of(label)
+        alarms.weigh(appeal)
         appeal.is_confirmed, appeal.is_talk = True, False
         if not (is_accepted and is_routed_by_hand(appeal)):
             await route_again(resources, session, appeal, now)
@@ -217,7 +251,12 @@ async def route_again(resources: Resources, session: AsyncSession, appeal: Appea
     context = await read_context(session, [appeal.page_id])
     departments = await departments_by_code(session)
     before, state = appeal.department_id, appeal.state
-    _route(resources, appeal, context[appeal.page_id], departments, now)
+    rules = await resources.rulebook.current(session)
+    page = context[appeal.page_id]
+    earlier = (await earlier_appeals(session, rules, [appeal])).get(0, ())
+    facts = facts_of(appeal, page, departments, earlier=earlier)
+    decision = _decide(rules, _dated(resources, facts, appeal, now))
+    _route(appeal, decision, place_step(appeal, page, gazetteer_of(rules)), departments, now)
     is_moved = appeal.department_id != before
     if is_moved:
         appeal.assignee_id = None
@@ -225,6 +264,7 @@ async def route_again(resources: Resources, session: AsyncSession, appeal: Appea
         appeal.state = state
     await cycle.place(session, appeal, appeal.department_id)
     record_routing(session, appeal, now)
+    await parts.ask_by_rules(session, [appeal], now)
 
 
 def is_routed_by_hand(appeal: Appeal) -> bool:
@@ -240,21 +280,3 @@ async def follow_labels(session: AsyncSession, appeal: Appeal, now: datetime) ->
         if moved is not None:
             cycle.record(session, appeal.id or 0, "due_changed", cycle.SYSTEM, now, kind=clock.kind, **moved)
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
-
-
-async def destinations(
-    resources: Resources, session: AsyncSession, appeal: Appeal, topics: Sequence[str]
-) -> dict[str, Department]:
-    """Where each of these topics would send the appeal today, for the card: one key never surprises."""
-    context = (await read_context(session, [appeal.page_id]))[appeal.page_id]
-    departments = await departments_by_code(session)
-    groups = resources.judge.manifest.topic_to_group
-    today, found = _local_day(resources, utc_now()), {}
-    for topic in topics:
-        facts = facts_of(appeal, context, departments, topic=topic)
-        group = groups.get(topic, facts.topic_group)
-        facts = replace(facts, topic_group=group, severity=severity_of(topic), on=today)
-        found[topic] = departments[resources.rule_set.decide(facts).department]
-    if is_routed_by_hand(appeal) and appeal.topic in found:
-        found[appeal.topic] = departments[appeal.routing["department"]]
-    return found

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.actor import Actor
 from app.appeals.disclosure import masked
 from app.appeals.models import Appeal, State, appeal_columns
-from app.appeals.queries import visible_to
+from app.appeals.visibility import visible_to
 from app.departments.models import Department
 from app.public_pages.models import PublicPage
 from classifier.likeness import ALIKE_FROM, in_period, likeness_of, marks_of, overlaps

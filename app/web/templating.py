@@ -48,8 +48,8 @@ def render(
 ) -> HTMLResponse:
     """A page or a fragment. Adds what base.html and the macros need; the caller's values win.
 
-    `badges` (counts for the rail: `overdue`, `failed_events`, `cut_off_pages`) come from the caller or from
-    `request.state.badges`.
+    `badges` (counts for the frame: `overdue`, `urgent`, `failed_events`, `cut_off_pages`, `model_news`) come from the
+    caller or from `request.state.badges`.
     """
     settings: Settings = request.app.state.resources.settings
     actor = getattr(request.state, "actor", None)

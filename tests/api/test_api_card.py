@@ -120,7 +120,7 @@ async def test_an_appeal_is_handed_to_another_department(
     api: httpx.AsyncClient, three_appeals: VK, resources: Resources
 ) -> None:
     before = (await api.get("/appeals/1")).json()
-    other = next(entry.code for entry in resources.rule_set.departments if entry.code != before["department"])
+    other = next(entry.code for entry in resources.rulebook.shipped.departments if entry.code != before["department"])
     after = await api.post("/appeals/1/routing", json={"department": other, "reason": "Не наше"})
     assert after.status_code == 200
     assert after.json()["department"] == other

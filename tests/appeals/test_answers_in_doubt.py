@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.appeals import delivery
-from app.appeals import service as appeals
+from app.appeals import delivery, outbox
 from app.appeals.models import Answer, AnswerState, Appeal, State
 from app.errors import Conflict
 from app.platforms import PLATFORMS
@@ -123,19 +122,19 @@ async def test_a_person_who_has_seen_it_confirms_and_the_clock_stops(office: Off
     await office.answer(await office.comment())
     await office.deliver()
     answer = await only(office.resources, Answer)
-    await do(office.resources, appeals.confirm_answer, answer.id, office.operator, now=office.now)
+    await do(office.resources, outbox.confirm_answer, answer.id, office.operator, now=office.now)
     assert (await only(office.resources, Answer)).state == AnswerState.DELIVERED
     appeal = await only(office.resources, Appeal)
     assert (appeal.state, appeal.first_answered_at) == (State.ANSWERED, office.now)
     with pytest.raises(Conflict):
-        await do(office.resources, appeals.confirm_answer, answer.id, office.operator, now=office.now)
+        await do(office.resources, outbox.confirm_answer, answer.id, office.operator, now=office.now)
 
 
 async def test_a_person_who_has_not_seen_it_sends_it_again(office: Office, shown_twice: Lossy) -> None:
     await office.answer(await office.comment())
     await office.deliver()
     answer = await only(office.resources, Answer)
-    await do(office.resources, appeals.retry_answer, answer.id, office.operator, now=office.now)
+    await do(office.resources, outbox.retry_answer, answer.id, office.operator, now=office.now)
     await office.deliver()
     assert (await only(office.resources, Answer)).state == AnswerState.DELIVERED
     assert office.own_comments() == [REPLY, REPLY]
@@ -189,7 +188,7 @@ async def test_an_answer_cancelled_while_it_waits_for_its_turn_is_not_sent(
     begin = delivery._begin
 
     async def cancel_first(*arguments: Any) -> bool:
-        await do(office.resources, appeals.cancel_answer, answer.id, office.operator, now=office.now)
+        await do(office.resources, outbox.cancel_answer, answer.id, office.operator, now=office.now)
         return await begin(*arguments)
 
     monkeypatch.setattr(delivery, "_begin", cancel_first)
@@ -262,7 +261,7 @@ async def test_a_part_that_fails_holds_the_rest_until_a_person_decides(office: O
     stuck = (await rows(office.resources, Answer))[1]
     assert stuck.state == AnswerState.HANDS_NEEDED
     assert await office.deliver(timedelta(days=1)) == 0
-    await do(office.resources, appeals.retry_answer, stuck.id, office.operator, now=office.now)
+    await do(office.resources, outbox.retry_answer, stuck.id, office.operator, now=office.now)
     assert [await office.deliver() for _ in range(3)] == [1, 1, 0]
     assert (await only(office.resources, Appeal)).state == State.ANSWERED
 
@@ -274,7 +273,7 @@ async def test_giving_up_a_part_gives_up_what_follows_it(office: Office) -> None
     office.stand_in.misbehave(error_code=222)
     await office.deliver()
     stuck = (await rows(office.resources, Answer))[1]
-    await do(office.resources, appeals.cancel_answer, stuck.id, office.operator, now=NOW)
+    await do(office.resources, outbox.cancel_answer, stuck.id, office.operator, now=NOW)
     assert [part.state for part in await rows(office.resources, Answer)] == [AnswerState.DELIVERED]
     await office.answer(appeal)
     await office.deliver()

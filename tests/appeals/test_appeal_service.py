@@ -7,7 +7,7 @@ import pytest
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
-from app.appeals import cycle, drafts
+from app.appeals import cycle, drafts, outbox
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, Draft, HistoryEntry, State
 from app.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -206,7 +206,7 @@ async def test_a_stuck_answer_is_not_repeated_beside_another(resources: Resource
         (await session.get_one(Answer, stuck.id)).state = AnswerState.FAILED
     await do(resources, appeals.answer, appeal.id, "Другой ответ", anna, now=NOW)
     with pytest.raises(Conflict, match="отправляется"):
-        await do(resources, appeals.retry_answer, stuck.id, anna, now=NOW)
+        await do(resources, outbox.retry_answer, stuck.id, anna, now=NOW)
 
 
 async def test_answering_talk_makes_it_an_appeal_that_counts(resources: Resources, vk: VK, anna: Actor) -> None:
@@ -314,15 +314,15 @@ async def test_a_stuck_answer_is_sent_again_or_given_up(
 ) -> None:
     answer = await do(resources, appeals.answer, appeal.id, "Ответ", anna, now=NOW)
     with pytest.raises(Conflict):
-        await do(resources, appeals.retry_answer, answer.id, anna, now=NOW)
+        await do(resources, outbox.retry_answer, answer.id, anna, now=NOW)
     async with resources.database.transaction() as session:
         stuck = await session.get_one(Answer, answer.id)
         stuck.state, stuck.error_code, stuck.error_reason, stuck.attempts = state, "14", "Капча", 3
-    again = await do(resources, appeals.retry_answer, answer.id, anna, now=LATER)
+    again = await do(resources, outbox.retry_answer, answer.id, anna, now=LATER)
     assert (again.state, again.next_attempt_at, again.attempts) == (AnswerState.PENDING, LATER, 0)
     assert (again.error_code, again.error_reason) == (None, None)
     assert again.idempotency_key == answer.idempotency_key
-    await do(resources, appeals.cancel_answer, answer.id, anna, now=LATER)
+    await do(resources, outbox.cancel_answer, answer.id, anna, now=LATER)
     assert await rows(resources, Answer) == []
     assert await details(resources, "answer_cancelled") == {"answer_id": answer.id, "text": "Ответ"}
 
@@ -335,7 +335,7 @@ async def test_what_is_sent_is_not_cancelled(
     async with resources.database.transaction() as session:
         (await session.get_one(Answer, answer.id)).state = state
     with pytest.raises(Conflict, match="отправлен"):
-        await do(resources, appeals.cancel_answer, answer.id, anna, now=NOW)
+        await do(resources, outbox.cancel_answer, answer.id, anna, now=NOW)
 
 
 async def test_a_department_sees_and_touches_its_own_appeals_only(resources: Resources, appeal: Appeal) -> None:
@@ -351,22 +351,22 @@ async def test_a_department_sees_and_touches_its_own_appeals_only(resources: Res
             (appeals.close, appeal.id, "spam"),
             (appeals.note, appeal.id, "Заметка"),
             (appeals.confirm_appeal, appeal.id),
-            (appeals.retry_answer, answer.id),
-            (appeals.cancel_answer, answer.id),
+            (outbox.retry_answer, answer.id),
+            (outbox.cancel_answer, answer.id),
         ]
         for verb, *arguments in calls:
             with pytest.raises(NotFound):
                 await do(resources, verb, *arguments, stranger, now=NOW)
         with pytest.raises(NotFound):
             await do(resources, appeals.reroute, appeal.id, strangers, stranger, reason="", now=NOW)
-    await do(resources, appeals.cancel_answer, answer.id, ours, now=NOW)
+    await do(resources, outbox.cancel_answer, answer.id, ours, now=NOW)
 
 
 async def test_what_does_not_exist_is_not_found(resources: Resources, database: Any, anna: Actor) -> None:
     with pytest.raises(NotFound, match="№ 404"):
         await do(resources, appeals.take, 404, anna, now=NOW)
     with pytest.raises(NotFound):
-        await do(resources, appeals.retry_answer, 404, anna, now=NOW)
+        await do(resources, outbox.retry_answer, 404, anna, now=NOW)
 
 
 async def test_a_deleted_comment_with_an_interim_answer_comes_back_as_it_was(

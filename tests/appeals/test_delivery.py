@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.appeals import delivery
+from app.appeals import delivery, outbox
 from app.appeals import service as appeals
 from app.appeals.delivery import resume_page
 from app.appeals.models import Answer, AnswerState, Appeal, Message, State
@@ -142,14 +142,14 @@ async def test_a_captcha_needs_hands_and_the_answer_can_be_sent_again(office: Of
     answer = await only(office.resources, Answer)
     assert answer.state == AnswerState.HANDS_NEEDED
     assert await office.deliver(timedelta(days=1)) == 0
-    await do(office.resources, appeals.retry_answer, answer.id, office.operator, now=office.now)
+    await do(office.resources, outbox.retry_answer, answer.id, office.operator, now=office.now)
     waiting = await only(office.resources, Answer)
     assert (waiting.state, waiting.error_reason, waiting.attempts) == (AnswerState.PENDING, None, 0)
     await office.deliver()
     (call,) = office.stand_in.calls("wall.createComment")
     assert call["params"]["guid"] == answer.idempotency_key
     with pytest.raises(Conflict):
-        await do(office.resources, appeals.retry_answer, answer.id, office.operator, now=office.now)
+        await do(office.resources, outbox.retry_answer, answer.id, office.operator, now=office.now)
 
 
 async def test_a_refused_key_stops_the_page_until_a_person_mends_it(office: Office) -> None:
@@ -410,7 +410,7 @@ async def test_an_answer_delivered_after_its_appeal_was_closed_leaves_it_closed(
 
 async def test_a_cancelled_answer_is_not_sent(office: Office) -> None:
     answer = await office.answer(await office.comment())
-    await do(office.resources, appeals.cancel_answer, answer.id, office.operator, now=NOW)
+    await do(office.resources, outbox.cancel_answer, answer.id, office.operator, now=NOW)
     assert await office.deliver() == 0
     assert office.own_comments() == []
 

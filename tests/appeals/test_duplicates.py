@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from app.accounts.actor import Actor
-from app.appeals import cycle, duplicates, service
+from app.appeals import cycle, duplicates, outbox, service
 from app.appeals.duplicates import Outcome
 from app.appeals.models import Answer, AnswerState, Appeal, State, appeal_columns
 from app.errors import Conflict, Invalid, NotFound
@@ -59,7 +59,7 @@ async def delivered(resources: Resources, appeal: Appeal, text: str, actor: Acto
     """The appeal answered, and the answer with its author."""
     answer = await do(resources, service.answer, appeal.id, text, actor, now=LATER)
     async with resources.database.transaction() as session:
-        stored, its = await service.load_answer(session, answer.id or 0, actor)
+        stored, its = await outbox.load_answer(session, answer.id or 0, actor)
         await cycle.mark_delivered(session, stored, its, LATER, actor)
 
 
@@ -201,7 +201,7 @@ async def test_the_delivered_answer_of_a_repeat_leaves_it_a_repeat(
     await do(resources, duplicates.answer_repeats, parent.id, "Засыпали", anna, now=LATER)
     answer = (await rows(resources, Answer))[-1]
     async with resources.database.transaction() as session:
-        stored, its = await service.load_answer(session, answer.id or 0, anna)
+        stored, its = await outbox.load_answer(session, answer.id or 0, anna)
         await cycle.mark_delivered(session, stored, its, LATER, anna)
     assert (await reread(resources, repeat)).state == State.CLOSED
 

@@ -13,7 +13,8 @@ from sqlmodel import col
 
 from app.accounts.models import Role
 from app.appeals import pages
-from app.appeals.models import Answer, AnswerState, Appeal, Contact, Draft, PagePost, State
+from app.appeals.models import Answer, AnswerState, Appeal, Draft, State
+from app.appeals.page_models import Contact, PagePost
 from app.departments.models import Department
 from app.live import Live
 from app.resources import Resources

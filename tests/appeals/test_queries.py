@@ -18,6 +18,7 @@ from app.appeals.queue import Order, Queue, Tab
 from app.departments.models import Department
 from app.public_pages.models import PublicPage
 from app.resources import Resources
+from classifier.message_kinds import MessageKind
 from tests.conftest import NOW
 
 HOUR = timedelta(hours=1)
@@ -84,6 +85,7 @@ async def test_the_list_runs_by_due_time_and_what_has_none_is_last(archive: Arch
 async def test_every_appeal_is_on_its_tabs_and_counted_there(archive: Archive, operator: Actor) -> None:
     made = {
         Tab.NEW: await archive.add(),
+        Tab.URGENT: await archive.add(danger="пожар"),
         Tab.REVIEW: await archive.add(state=State.REVIEW),
         Tab.OVERDUE: await archive.add(due_hours=-1),
         Tab.MINE: await archive.add(state=State.IN_WORK, assignee_id=operator.user_id),
@@ -96,7 +98,8 @@ async def test_every_appeal_is_on_its_tabs_and_counted_there(archive: Archive, o
     for tab, made_id in made.items():
         assert made_id in await ids(archive, Queue(tab=tab), operator), tab
     assert await count_tabs(archive.session, operator, NOW) == {
-        Tab.OPEN: 7, Tab.NEW: 2, Tab.REVIEW: 1, Tab.OVERDUE: 1, Tab.MINE: 1, Tab.WORK: 3, Tab.CHECK: 1, Tab.ASKED: 1,
+        Tab.OPEN: 8, Tab.URGENT: 1, Tab.NEW: 3, Tab.REVIEW: 1, Tab.OVERDUE: 1, Tab.MINE: 1, Tab.WORK: 3, Tab.CHECK: 1,
+        Tab.ASKED: 1,
         Tab.INTERIM: 1, Tab.TALK: 1,
     }  # fmt: skip
     assert made[Tab.TALK] not in await ids(archive)
@@ -121,7 +124,7 @@ async def test_somebody_of_no_department_sees_nothing(archive: Archive) -> None:
     assert await ids(archive, actor=staff(role=Role.DEPARTMENT, department_id=None)) == []
 
 
-@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("order", [Order.DUE, Order.NEWEST])
 async def test_pages_follow_each_other_without_gap_or_repetition(
     archive: Archive, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,10 +142,33 @@ async def test_pages_follow_each_other_without_gap_or_repetition(
     assert seen == (made if order is Order.DUE else made[::-1])
 
 
+async def test_what_teaches_most_comes_first_page_by_page_and_equals_from_the_newest(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "PAGE_SIZE", 3)
+    values = [0.5, 0.1, 0.9, 0.5, 0.5, 0.0, 0.7]
+    made = [await archive.add(state=State.REVIEW, label_value=value) for value in values]
+    await archive.add(label_value=1.0)  # nobody waits for its topic
+    queue = Queue(tab=Tab.REVIEW, order=Order.USEFUL)
+    first = await list_queue(archive.session, queue, staff(), NOW)
+    second = await list_queue(archive.session, queue, staff(), NOW, after=first.next)
+    third = await list_queue(archive.session, queue, staff(), NOW, after=second.next)
+    seen = [row.id for listing in (first, second, third) for row in listing.rows]
+    assert [made.index(number) for number in seen] == [2, 6, 4, 3, 0, 1, 5]
+    assert third.next is None
+
+
 async def test_each_condition_narrows_the_list(archive: Archive) -> None:
-    found = await archive.add(topic="Снег", department_id=archive.departments["minzdrav"], state=State.REVIEW)
+    found = await archive.add(
+        topic="Снег", message_kind="question", department_id=archive.departments["minzdrav"], state=State.REVIEW
+    )
     other = await archive.add()
-    for queue in (Queue(topic="Снег"), Queue(department=archive.departments["minzdrav"]), Queue(state=State.REVIEW)):
+    for queue in (
+        Queue(topic="Снег"),
+        Queue(kind=MessageKind.QUESTION),
+        Queue(department=archive.departments["minzdrav"]),
+        Queue(state=State.REVIEW),
+    ):
         assert await ids(archive, queue) == [found], queue
     assert await ids(archive, Queue(page=10**6)) == []
     assert await ids(archive, Queue(platform="vk", page=archive.page.id)) == [found, other]
@@ -230,7 +256,10 @@ async def _statements(archive: Archive) -> int:
         (Queue(tab=Tab.OVERDUE), "ix_appeal_queue"),
         (Queue(tab=Tab.NEW), "ix_appeal_state_queue"),
         (Queue(tab=Tab.REVIEW), "ix_appeal_state_queue"),
+        (Queue(tab=Tab.REVIEW, order=Order.USEFUL), "ix_appeal_useful"),
         (Queue(tab=Tab.TALK), "ix_appeal_talk"),
+        (Queue(tab=Tab.URGENT), "ix_appeal_danger"),
+        (Queue(tab=Tab.DONE, kind=MessageKind.SPAM), "ix_appeal_message_kind"),
         (Queue(department=5), "ix_appeal_department_queue"),
         (Queue(tab=Tab.MINE), "ix_appeal_assignee_queue"),
     ],

@@ -9,6 +9,7 @@ from app.accounts.models import Role
 from app.appeals.disclosure import ADDRESS, MAIL, TELEPHONE, shown_to_all
 from app.appeals.models import State
 from app.appeals.queue import Cursor, Order, Queue, Tab, tabs_for
+from classifier.message_kinds import MessageKind
 
 
 def read(role: str = Role.OPERATOR, **query: str) -> Queue:
@@ -16,9 +17,11 @@ def read(role: str = Role.OPERATOR, **query: str) -> Queue:
 
 
 def test_an_address_is_read_back_as_it_was_written() -> None:
-    queue = Queue(Tab.WORK, Order.NEWEST, "vk", 7, 3, "Снег & лёд", State.ROUTED, "52701000", "яма+люк")
+    queue = Queue(
+        Tab.WORK, Order.NEWEST, "vk", 7, 3, "Снег & лёд", State.ROUTED, "52701000", MessageKind.QUESTION, "яма+люк"
+    )
     query = dict(pair.split("=", 1) for pair in queue.url().partition("?")[2].split("&"))
-    assert len(query) == 9
+    assert len(query) == 10
     assert read(**{name: unquote_plus(value) for name, value in query.items()}) == queue
 
 
@@ -65,6 +68,14 @@ def test_a_number_alone_is_the_number_of_an_appeal(text: str, number: int | None
 def test_finished_appeals_run_from_the_newest_whatever_is_asked() -> None:
     assert not Queue(tab=Tab.DONE, order=Order.DUE).is_by_due
     assert Queue(tab=Tab.OPEN).is_by_due
+
+
+def test_the_order_of_what_teaches_most_is_offered_where_topics_wait_for_a_person() -> None:
+    assert read(Role.OPERATOR, tab="review", order="useful").is_by_value
+    assert Order.USEFUL in Queue(tab=Tab.REVIEW).orders
+    elsewhere = read(Role.OPERATOR, tab="open", order="useful")
+    assert (elsewhere.order, elsewhere.is_by_value, elsewhere.is_by_due) == (Order.DUE, False, True)
+    assert Order.USEFUL not in elsewhere.orders
 
 
 @pytest.mark.parametrize("year", [1970, 2026, 9999])

@@ -30,6 +30,7 @@ from app.main import create_app
 from app.platforms.rate import RateLimiter
 from app.reference import sync_reference_data
 from app.resources import Resources
+from app.rulebook import Rulebook
 from app.settings import Settings
 from app.sla import service as sla
 from app.time import utc_now
@@ -57,6 +58,7 @@ ADDRESSES = {
     "open": "/queue",
     "new": "/queue?tab=new",
     "review": "/queue?tab=review",
+    "useful": "/queue?tab=review&order=useful",
     "overdue": "/queue?tab=overdue",
     "mine": "/queue?tab=mine",
     "work": "/queue?tab=work",
@@ -83,7 +85,7 @@ ADDRESSES = {
 
 async def run(database_url: str, rows: int = 1_000_000) -> dict[str, dict[str, Any]]:
     """Fills the database (which must be migrated and empty) and measures."""
-    async with open_resources(database_url) as resources:
+    async with resources_of(database_url) as resources:
         engine = resources.database.engine
         await furnish(resources)
         empty = await _measure(resources, await _values(engine))
@@ -105,7 +107,7 @@ async def run(database_url: str, rows: int = 1_000_000) -> dict[str, dict[str, A
 
 
 @asynccontextmanager
-async def open_resources(database_url: str) -> AsyncIterator[Resources]:
+async def resources_of(database_url: str) -> AsyncIterator[Resources]:
     settings = Settings(database_url=database_url, redis_url="unix:///nowhere")
     engine = db.create_engine(database_url, 4)
     async with httpx.AsyncClient() as client:
@@ -119,7 +121,7 @@ async def open_resources(database_url: str) -> AsyncIterator[Resources]:
             files=open_file_store(settings),
             limiter=RateLimiter(),
             judge=Judge.load(),
-            rule_set=routing_rules.load(routing_rules.DEFAULT_DIRECTORY),
+            rulebook=Rulebook(routing_rules.load(routing_rules.DEFAULT_DIRECTORY)),
             live=Live(database_url),
         )
     await engine.dispose()
@@ -129,7 +131,7 @@ async def furnish(resources: Resources) -> None:
     """Departments, territories, pages, and two people who are signed in."""
     now = utc_now()
     async with resources.database.transaction() as session:
-        await sync_reference_data(session, resources.rule_set)
+        await sync_reference_data(session, resources.rulebook.shipped)
         await session.execute(text(_PAGES_SQL), {"pages": PAGES})
         for login, role, cookie in (
             ("operator", Role.OPERATOR, OPERATOR_COOKIE),
@@ -151,11 +153,11 @@ async def furnish(resources: Resources) -> None:
 
 
 _PAGES_SQL = """
-INSERT INTO public_page (key, platform, external_id, name, territory_code, credentials, is_active, failed_checks,
-  created_at)
+INSERT INTO public_page (key, platform, external_id, name, territory_code, credentials, is_active, created_at,
+  failed_checks)
 SELECT 'key-' || n, CASE WHEN n % 50 = 0 THEN 'max' WHEN n % 3 = 0 THEN 'ok' ELSE 'vk' END, n, 'Страница ' || n,
-       (SELECT code FROM territory ORDER BY code OFFSET n % (SELECT count(*) FROM territory) LIMIT 1), '', true, 0,
-       now()
+       (SELECT code FROM territory ORDER BY code OFFSET n % (SELECT count(*) FROM territory) LIMIT 1), '', true, now(),
+       0
 FROM generate_series(1, :pages) n
 """
 
@@ -183,11 +185,12 @@ settled AS (
 )
 INSERT INTO appeal (page_id, platform, kind, place, thread_key, author_external_id, author_name, external_id,
   post_external_id, text, search_text, has_attachments, is_edited, is_talk, state, cycle, version, topic_group, topic,
-  agency, confidence, is_confirmed, severity, judgement, routing, department_id, assignee_id, transfer_count,
-  return_count, next_due_at, received_at, closed_at)
+  agency, confidence, label_value, is_confirmed, severity, judgement, routing, department_id, assignee_id,
+  transfer_count, return_count, next_due_at, received_at, closed_at)
 SELECT page, CASE WHEN page % 50 = 0 THEN 'max' WHEN page % 3 = 0 THEN 'ok' ELSE 'vk' END, 'comment', 'wall',
   'wall:' || n, 'author-' || n % 200000, 'Житель ' || n % 200000, n::text, '700', words, words, n % 5 = 0, n % 11 = 0,
-  state IN ('routed', 'review') AND talk < 0.05, state, 1, 1, 'ЖКХ', topic_names[topic], NULL, 0.3 + 0.7 * due, false,
+  state IN ('routed', 'review') AND talk < 0.05, state, 1, 1, 'ЖКХ', topic_names[topic], NULL, 0.3 + 0.7 * due,
+  n * 7919 % 1000 / 1000.0, false,
   2 + n % 3,
   jsonb_build_object('model_version', 'bench', 'labels', jsonb_build_object('topic_group', jsonb_build_array(
     jsonb_build_object('label', 'ЖКХ', 'probability', 0.9)), 'agency', '[]'::jsonb,

@@ -56,7 +56,7 @@ Question = Callable[[AsyncSession, Appeal, Actor], Awaitable[list[Any]]]
 
 async def run(database_url: str, rows: int) -> dict[str, dict[str, Any]]:
     """Fills the database unless the queue's benchmark has done so, and measures."""
-    async with queue_page.open_resources(database_url) as resources:
+    async with queue_page.resources_of(database_url) as resources:
         engine = resources.database.engine
         async with engine.connect() as connection:
             stored = await connection.scalar(text("SELECT count(*) FROM appeal")) or 0

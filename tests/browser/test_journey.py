@@ -15,8 +15,12 @@ from tests.processes import PATIENCE_SECONDS, Installation
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
-PAGES = ("/login", "/queue", "/appeals/1", "/reports/sla", "/events", "/pages", "/sandbox")
+PAGES = (
+    "/login", "/queue", "/queue?tab=urgent", "/appeals/1", "/reports/sla", "/quality", "/events", "/pages", "/pages/1",
+    "/departments", "/departments/2", "/territories", "/sandbox",
+)  # fmt: skip
 TEXT = "На улице Примерной, дом 77145, третий день нет отопления, батареи холодные"
+DANGER = "Горит сарай на Полевой, дом 30177, огонь идёт на соседний!"
 ANSWER = "Бригада на месте, отопление вернётся сегодня к 18:00"
 LIVE_MS = 20_000
 expect.set_options(timeout=LIVE_MS)
@@ -110,6 +114,32 @@ def test_a_new_appeal_announces_itself_in_an_open_queue(desk: Desk, chromium: Br
     citizen = sit_down_as_citizen(chromium, city)
     write_as_citizen(citizen, "Яма на дороге у дома 5 по улице Степной, заделайте, пожалуйста")
     expect(desk.page.locator("#fresh")).to_contain_text("нов")
+    assert desk.complaints == []
+    citizen.page.context.close()
+
+
+def test_danger_is_said_at_once_and_judged_with_the_keyboard(desk: Desk, chromium: Browser, city: Installation) -> None:
+    page = desk.page
+    desk.go("/queue?q=30177")
+    expect(page.get_by_text("На связи")).to_be_visible()
+    write_as_citizen(citizen := sit_down_as_citizen(chromium, city), DANGER)
+    news = page.get_by_role("alert").filter(has_text="30177")
+    expect(news).to_contain_text("Возможна угроза жизни: пожар")
+    expect(page.locator("#urgent")).to_contain_text("Срочные")
+
+    page.keyboard.press("Shift+KeyS")
+    expect(page).to_have_url(re.compile(r"tab=urgent"))
+    expect(row_of(page, DANGER)).to_contain_text("пожар")
+    page.keyboard.press("j")
+    while "30177" not in page.locator("[data-row][aria-current]").inner_text():
+        page.keyboard.press("j")
+    card = page.locator("#appeal")
+    expect(card.locator("mark.mark--danger").first).to_contain_text("Горит сарай")
+    expect(card.get_by_role("alert")).to_contain_text("«Горит сарай»")
+    page.keyboard.press("Shift+KeyO")
+    expect(card.locator(".alarm")).to_contain_text("Признано неопасным")
+    page.keyboard.press("Shift+KeyO")
+    expect(card.get_by_role("alert")).to_contain_text("Возможна угроза жизни: пожар")
     assert desk.complaints == []
     citizen.page.context.close()
 

@@ -1,6 +1,7 @@
 """Data files as regions have them: separators, encodings, names or none, columns by name or number."""
 
 import gzip
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,25 @@ def test_a_torn_archive_is_refused(tmp_path: Path) -> None:
     torn.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataIsWrong, match="файл не читается"):
         read_table(torn)
+
+
+def test_a_workbook_is_read_like_the_same_rows_in_csv(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    workbook = Workbook()
+    for row in (["text", "topic"], ["Яма на дороге", "Дороги"], ["Нет воды", 7.0], [None, None]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "own.xlsx")
+    assert read_table(tmp_path / "own.xlsx").rows == [["text", "topic"], ["Яма на дороге", "Дороги"], ["Нет воды", "7"]]
+
+
+def test_a_broken_workbook_and_a_missing_library_are_one_sentence_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken.xlsx"
+    broken.write_bytes(b"PK\x03\x04 not a workbook")
+    with pytest.raises(DataIsWrong, match="книга не читается"):
+        read_table(broken)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(DataIsWrong, match="нужен openpyxl"):
+        read_table(broken)

@@ -21,6 +21,7 @@ from classifier.dataset import (
     read_corpus,
     read_talk,
 )
+from classifier.features import ngrams, read
 from classifier.linear import nb_svm, svm
 from classifier.tables import DataIsWrong
 from classifier.training import STEPS, Model, followers, given_tables, train
@@ -155,6 +156,14 @@ def test_knowledge_of_another_region_helps_a_region_with_few_messages(starter: J
     upon = train(corpus, None, [], "2026-01-31T12:00:00Z", base=starter)
     figures = [model.manifest.metrics["out_of_fold"]["agency"]["accuracy"] for model in (alone, upon)]
     assert figures[1] > figures[0] + 0.05
+
+
+def test_names_of_people_get_no_weight_of_their_own(corpus: Corpus) -> None:
+    signed = [f"{text} Пишет Примерин Аполлон Харитонович, 8 912 345-67-89" for text in corpus.texts]
+    model = train(replace(corpus, texts=signed), None, [], "2026-01-31T12:00:00Z")
+    vocabulary = Judge(model.manifest, model.arrays).vocabulary
+    known = {word: vocabulary.columns(ngrams(read([word])).buckets)[0] >= 0 for word in ("пишет", "харитонович")}
+    assert known == {"пишет": True, "харитонович": False}
 
 
 def test_a_model_remembers_fingerprints_of_what_taught_it(judge: Judge, corpus: Corpus) -> None:

@@ -8,8 +8,9 @@ from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role, RosterEntry, RosterKind
-from app.appeals import queries
+from app.appeals import outbox, queries
 from app.appeals import service as appeals
+from app.appeals.cycle import mark_delivered
 from app.appeals.delivery import deliver_batch
 from app.appeals.models import Answer, AnswerState, Appeal, Draft, Part, State, Wait
 from app.appeals.queue import Queue, Tab
@@ -186,8 +187,8 @@ async def asked(vk: VK) -> tuple[Appeal, Actor]:
     appeal, worker = await routed(vk)
     answer = await do(vk.resources, appeals.answer, appeal.id, "Какой дом?", worker, now=NOW, is_question=True)
     async with vk.resources.database.transaction() as session:
-        found, same = await appeals.load_answer(session, answer.id or 0, worker)
-        await appeals.mark_delivered(session, found, same, NOW + timedelta(minutes=5), worker)
+        found, same = await outbox.load_answer(session, answer.id or 0, worker)
+        await mark_delivered(session, found, same, NOW + timedelta(minutes=5), worker)
     return appeal, worker
 
 
@@ -301,3 +302,17 @@ async def test_nobody_of_another_department_is_assigned(vk: VK) -> None:
     stranger = await member(vk.resources, (await other_department(vk.resources, appeal)).id or 0, "stranger")
     with pytest.raises(Invalid):
         await do(vk.resources, executors.assign, appeal.id, stranger.user_id, worker, today=TODAY, now=NOW)
+
+
+async def test_co_executors_that_the_rules_name_are_asked_once(vk: VK) -> None:
+    appeal, _ = await routed(vk)
+    other = await other_department(vk.resources, appeal)
+    async with vk.resources.database.transaction() as session:
+        found = await session.get_one(Appeal, appeal.id)
+        found.routing = {**found.routing, "co_departments": [other.code, appeal.routing["department"], "nobody"]}
+        for _ in range(2):
+            await parts.ask_by_rules(session, [found], NOW)
+            await session.flush()
+    part = await only(vk.resources, Part)
+    assert (part.department_id, part.asked_by) == (other.id, "Система")
+    assert (await actions(vk.resources)).count("part_asked") == 1

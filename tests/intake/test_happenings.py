@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from app.appeals.models import Appeal, Contact, Message, PagePost
+from app.appeals.models import Appeal, Message
+from app.appeals.page_models import Contact, PagePost
 from app.intake.models import EventState, InboxEvent
 from app.jobs import Job
 from app.platforms import PLATFORMS

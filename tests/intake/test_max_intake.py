@@ -10,7 +10,8 @@ import pytest
 from app.accounts.actor import Actor
 from app.appeals import service as appeals
 from app.appeals.delivery import deliver_batch
-from app.appeals.models import Answer, AnswerState, Appeal, Contact, Message, PagePost, State
+from app.appeals.models import Answer, AnswerState, Appeal, Message, State
+from app.appeals.page_models import Contact, PagePost
 from app.intake import webhooks
 from app.intake.models import InboxEvent
 from app.intake.service import drain_batch

@@ -12,7 +12,8 @@ from app.appeals import delivery
 from app.appeals import service as appeals
 from app.appeals.authors import fetch_authors
 from app.appeals.delivery import deliver_batch
-from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, PagePost, State
+from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State
+from app.appeals.page_models import PagePost
 from app.intake import webhooks
 from app.intake.models import EventState, InboxEvent
 from app.intake.polling import poll_pages

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from app.accounts.actor import Actor
+from app.appeals import outbox
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, State
 from app.platforms import PLATFORMS
@@ -61,7 +62,7 @@ async def answered(resources: Resources, operator: Actor, *, is_delivered: bool 
     async with resources.database.transaction() as session:
         await session.execute(update(Answer).values(echo_key=ANSWER_KEY, state=AnswerState.UNKNOWN))
     if is_delivered:
-        await do(resources, appeals.confirm_answer, 1, operator, now=NOW)
+        await do(resources, outbox.confirm_answer, 1, operator, now=NOW)
 
 
 async def test_a_reply_to_our_answer_reopens_the_appeal_that_was_answered(

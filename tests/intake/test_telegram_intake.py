@@ -12,7 +12,8 @@ from sqlalchemy import select
 from app.appeals import delivery
 from app.appeals import service as appeals
 from app.appeals.delivery import deliver_batch
-from app.appeals.models import Answer, AnswerState, Appeal, Contact, Message
+from app.appeals.models import Answer, AnswerState, Appeal, Message
+from app.appeals.page_models import Contact
 from app.intake import webhooks
 from app.intake.models import EventState, InboxEvent
 from app.intake.service import drain_batch

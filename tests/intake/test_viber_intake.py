@@ -10,7 +10,8 @@ import pytest
 from app.accounts.actor import Actor
 from app.appeals import service as appeals
 from app.appeals.delivery import deliver_batch
-from app.appeals.models import Answer, AnswerState, Appeal, Contact, Message
+from app.appeals.models import Answer, AnswerState, Appeal, Message
+from app.appeals.page_models import Contact
 from app.intake import webhooks
 from app.intake.models import EventState, InboxEvent
 from app.intake.service import drain_batch

@@ -1,6 +1,6 @@
 """What VKontakte tells besides messages is remembered with the page."""
 
-from app.appeals.models import Contact, PagePost
+from app.appeals.page_models import Contact, PagePost
 from app.intake.models import EventState, InboxEvent
 from app.resources import Resources
 from tests.conftest import GROUP, NOW, VK

@@ -13,6 +13,7 @@ from app.platforms.base import Credentials
 from app.public_pages import service as public_pages
 from app.public_pages.models import PublicPage
 from app.resources import Resources
+from tests.conftest import NOW
 from tests.open311.conftest import KEY, CityApp
 
 
@@ -111,7 +112,7 @@ async def test_a_new_key_is_good_at_once_and_the_old_one_soon_no_more(
     monkeypatch.setattr("app.open311.api.REFRESH_SECONDS", -1.0)
     async with resources.database.transaction() as session:
         await public_pages.change_credentials(
-            session, resources.vault, "open311", Credentials("city-app-1", "newOpen311Key")
+            session, resources.vault, "open311", Credentials("city-app-1", "newOpen311Key"), NOW
         )
     assert (await city_app.post(api_key="newOpen311Key")).status_code == 200
     assert (await city_app.post()).status_code == 403

@@ -1,19 +1,24 @@
 """Connecting a page by hand: what came of it stays on the page, whatever the platform does."""
 
+import re
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
+from app.accounts.models import Role
+from app.audit.models import AuditEntry
 from app.errors import NotFound
 from app.platforms import PLATFORMS
 from app.platforms.base import Credentials, FailureKind, SendFailed
 from app.platforms.vk import VK
 from app.public_pages import connection
-from app.public_pages.connection import CannotConnect, connect_page
+from app.public_pages.connection import CannotConnect, check_page, connect_page
 from app.public_pages.models import PublicPage
 from app.resources import Resources
 from tests.conftest import NOW
-from tests.office import only
+from tests.office import only, rows
+from tests.signed_in import signed_in
 
 REFUSED = SendFailed(FailureKind.PERMANENT, "Нет прав на управление.")
 
@@ -130,3 +135,68 @@ async def test_a_page_that_is_not_ready_is_refused_before_the_platform_is_asked(
 async def test_an_unknown_page_is_not_found(resources: Resources, exchange: Exchange) -> None:
     with pytest.raises(NotFound):
         await connect_page(resources, 404)
+
+
+async def test_a_check_asks_once_mends_nothing_and_clears_what_is_over(
+    resources: Resources, page: PublicPage, exchange: Exchange
+) -> None:
+    await put(
+        resources, page, connection_problem="Снята.", polling_problem="Опрос не удаётся.", check_failure="Не отвечает."
+    )
+    assert await check_page(resources, page.id or 0) is None
+    assert exchange.asked == ["check, 0 in use"]
+    seen = await only(resources, PublicPage)
+    assert (seen.connection_problem, seen.check_failure, seen.connected_at) == (None, None, NOW)
+    assert seen.polling_problem == "Опрос не удаётся."  # a good webhook says nothing of the poll
+
+
+@pytest.mark.parametrize(("connected_at", "kept"), [(NOW, "Снята."), (None, None)])
+async def test_what_a_check_finds_is_kept_only_of_a_page_that_was_connected(
+    resources: Resources, page: PublicPage, exchange: Exchange, connected_at: Any, kept: str | None
+) -> None:
+    await put(resources, page, connected_at=connected_at)
+    exchange.problem = "Снята."
+    assert await check_page(resources, page.id or 0) == "Снята."
+    seen = await only(resources, PublicPage)
+    assert (seen.connection_problem, seen.connected_at) == (kept, connected_at)
+
+
+async def test_a_check_that_fails_says_so_and_leaves_the_connection_as_it_was(
+    resources: Resources, page: PublicPage, exchange: Exchange
+) -> None:
+    await put(resources, page, connected_at=NOW)
+    exchange.failures["check"] = REFUSED
+    with pytest.raises(SendFailed):
+        await check_page(resources, page.id or 0)
+    seen = await only(resources, PublicPage)
+    assert (seen.connection_problem, seen.check_failure) == (None, REFUSED.reason)
+    with pytest.raises(NotFound):
+        await check_page(resources, 404)
+
+
+async def test_an_administrator_connects_and_a_manager_checks_in_the_browser(
+    app: FastAPI, resources: Resources, page: PublicPage, exchange: Exchange
+) -> None:
+    async with await signed_in(app, resources, Role.MANAGER) as manager:
+        assert (await manager.post(f"/pages/{page.id}/connection")).status_code == 403
+        assert exchange.asked == []
+        html = (await manager.get(f"/pages/{page.id}")).text
+        assert ("Подключить" in html, "Проверить" in html) == (False, True)
+        exchange.problem = "Подписки нет."
+        answer = await manager.post(f"/pages/{page.id}/checks", follow_redirects=True)
+        assert re.search(r'banner--bad" role="alert">.*Подписки нет\.', answer.text)
+    exchange.problem = None
+    async with await signed_in(app, resources, Role.ADMIN) as admin:
+        answer = await admin.post(f"/pages/{page.id}/connection", follow_redirects=True)
+        assert "Площадка доставляет события на наш адрес" in answer.text
+        exchange.failures["check"] = REFUSED
+        answer = await admin.post(f"/pages/{page.id}/checks", follow_redirects=True)
+        assert f"Спросить площадку не удалось. {REFUSED.reason}" in answer.text
+        await put(resources, page, credentials=None)
+        assert "Подключить" not in (await admin.get(f"/pages/{page.id}")).text
+        answer = await admin.post(f"/pages/{page.id}/connection", follow_redirects=True)
+        assert "нет ключей доступа" in answer.text
+        assert (await admin.post("/pages/404/checks")).status_code == 404
+    assert all(call.endswith(", 0 in use") for call in exchange.asked)
+    entries = [(entry.action, entry.details["problem"]) for entry in await rows(resources, AuditEntry)]
+    assert entries[:2] == [("page_checked", "Подписки нет."), ("page_connected", None)]

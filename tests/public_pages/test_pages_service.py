@@ -187,7 +187,7 @@ async def test_changed_credentials_leave_the_others_and_let_waiting_answers_go(r
     async with resources.database.transaction() as session:
         (await session.get_one(PublicPage, 1)).sending_stopped_reason = "Ключ отозван"
     async with resources.database.transaction() as session:
-        await change_credentials(session, resources.vault, "vk", Credentials("200000009", access_token="new"))
+        await change_credentials(session, resources.vault, "vk", Credentials("200000009", access_token="new"), NOW)
     stored = await only(resources, PublicPage)
     assert open_credentials(resources.vault, stored) == replace(CREDENTIALS, access_token="new")
     assert stored.sending_stopped_reason is None
@@ -202,4 +202,4 @@ async def test_credentials_of_no_page_and_no_change_are_refused(
     await add(resources)
     async with resources.database.transaction() as session:
         with pytest.raises(error):
-            await change_credentials(session, resources.vault, "vk", changed)
+            await change_credentials(session, resources.vault, "vk", changed, NOW)

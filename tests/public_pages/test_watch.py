@@ -151,7 +151,9 @@ async def test_a_refused_key_is_shown_as_a_problem(
     assert (await only(resources, PublicPage)).connection_problem == "Ключ отозван."
 
 
-@pytest.mark.parametrize("values", [{"is_active": False, "connected_at": NOW}, {}])
+@pytest.mark.parametrize(
+    "values", [{"is_active": False, "connected_at": NOW}, {}, {"polling_problem": "Опрос не удаётся."}]
+)
 async def test_pages_that_are_off_or_were_never_connected_are_left_alone(
     resources: Resources, page: PublicPage, exchange: Exchange, clock: list[datetime], values: dict[str, Any]
 ) -> None:
@@ -161,6 +163,18 @@ async def test_pages_that_are_off_or_were_never_connected_are_left_alone(
             setattr(stored, name, value)
     assert await watch_connections(resources, NOW + timedelta(days=1)) == 0
     assert exchange.subscribed == set()
+
+
+async def test_a_good_webhook_leaves_what_is_wrong_with_the_poll(
+    resources: Resources, page: PublicPage, exchange: Exchange, clock: list[datetime]
+) -> None:
+    await connect_page(resources, page.id or 0)
+    async with resources.database.transaction() as session:
+        (await session.get_one(PublicPage, page.id)).polling_problem = "Опрос не удаётся."
+    clock[0] += timedelta(hours=1)
+    assert await watch_connections(resources, clock[0]) == 1
+    seen = await only(resources, PublicPage)
+    assert (seen.connection_problem, seen.polling_problem) == (None, "Опрос не удаётся.")
 
 
 async def test_keys_of_pages_are_sealed_anew_and_what_no_key_opens_is_named(

@@ -113,11 +113,25 @@ def compare(name: str, wanted: Any, seen: Seen) -> Any:
             return facts.topic_confidence >= wanted
         case "confidence_below":
             return facts.topic_confidence < wanted
+        case "weekday":
+            return facts.at is not None and ["пн", "вт", "ср", "чт", "пт", "сб", "вс"][facts.at.weekday()] in wanted
+        case "hours":
+            return facts.at is not None and is_between(facts.at.hour * 60 + facts.at.minute, *wanted)
+        case "is_working_day":
+            return facts.is_working_day == wanted
+        case "earlier_appeals_at_least":
+            return len([days for days in facts.earlier if days < wanted.days]) >= wanted.times
         case "words":
             return any(is_one_of(word, wanted) for word in seen.words) or any(
                 f" {phrase} " in f" {' '.join(seen.words)} " for phrase in wanted.phrases
             )
     raise AssertionError(f"no condition {name}")
+
+
+def is_between(minute: int, start: int, end: int) -> bool:
+    if start > end:
+        return minute >= start or minute < end
+    return start <= minute < end
 
 
 def is_one_of(word: str, wanted: Any) -> bool:

@@ -1,12 +1,13 @@
 """What rules may say, as tables: a condition, facts, and whether it holds; a wrong text and the sentence about it."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from routing_rules import RuleSetInvalid, parse
 from tests.routing_rules.rule_texts import CROSSWALK, DEPARTMENTS, MATRIX, RULES, exception, facts, rule_set, texts
 
+SATURDAY_EVENING = datetime(2026, 11, 28, 19, 30, tzinfo=UTC)
 HOLDS = [
     ('platform = "vk"', {}, True),
     ('platform = ["ok", "max"]', {}, False),
@@ -47,6 +48,19 @@ HOLDS = [
     ('words = "елка"', {"text": "Упала ЁЛКА"}, True),
     ('words = "ёлка"', {"text": "упала елка"}, True),
     ('words = "яма"', {"text": ""}, False),
+    ('weekday = "сб"', {"at": SATURDAY_EVENING}, True),
+    ('weekday = ["пн", "вс"]', {"at": SATURDAY_EVENING}, False),
+    ('weekday = "сб"', {}, False),
+    ('hours = "18:00-09:00"', {"at": SATURDAY_EVENING}, True),
+    ('hours = "19:30-20:00"', {"at": SATURDAY_EVENING}, True),
+    ('hours = "09:00-19:30"', {"at": SATURDAY_EVENING}, False),
+    ('hours = "00:00-24:00"', {}, False),
+    ("is_working_day = false", {"is_working_day": False}, True),
+    ("is_working_day = true", {"is_working_day": False}, False),
+    ("is_working_day = false", {}, False),
+    ("earlier_appeals_at_least = {count = 2, days = 7}", {"earlier": (6, 0, 30)}, True),
+    ("earlier_appeals_at_least = {count = 2, days = 6}", {"earlier": (6, 0, 30)}, False),
+    ("earlier_appeals_at_least = {count = 1, days = 365}", {}, False),
     ('topic = "Ямы"\nkind = "message"', {}, False),
     ('topic = "Ямы"\nkind = "comment"\nwords = "яма"', {}, True),
 ]
@@ -77,6 +91,16 @@ WRONG = [
     ('words = "ям*"', "words: «ям*»: звёздочка ставится после одного слова не короче трёх букв"),
     ('words = "две ямы*"', "words: «две ямы*»: звёздочка"),
     ('words = "!!!"', "words: «!!!»: нет ни одной буквы или цифры"),
+    ('weekday = "суббота"', "weekday: дни недели пишут так: пн"),
+    ('hours = "9-18"', "hours: нужны часы вида 18:00-09:00"),
+    ('hours = "09:60-18:00"', "hours: часы идут от 00:00 до 24:00"),
+    ('hours = "09:00-24:30"', "hours: часы идут от 00:00 до 24:00"),
+    ('hours = "09:00-09:00"', "hours: часы идут от 00:00 до 24:00, начало и конец различны"),
+    ("hours = 9", "hours: нужны часы"),
+    ('is_working_day = "да"', "is_working_day: нужно true или false"),
+    ("earlier_appeals_at_least = 3", "earlier_appeals_at_least: нужна таблица вида"),
+    ("earlier_appeals_at_least = {count = 3.5, days = 1}", "count и days: нужны целые числа"),
+    ("earlier_appeals_at_least = {count = 0, days = 1}", "count бывает от 1 до 100, days от 1 до 365"),
     ("", "исключение без условий when"),
     ("[exception.unless]\nkind = 1", "kind: нужна строка"),
 ]

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import fields, replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +26,7 @@ BODIES = ["a", "b", "c", "@page"]
 VOCABULARY = ["яма", "снег", "снега", "снежный", "большая", "дом", "ёлка"]
 LABELS = (Label("★ Снег", "ЖКХ", "Снег"), Label("Ямы", "Дороги", ""), Label("Свет", "ЖКХ", "Свет"))
 EMPTY = Tables("v", "", "desk", Thresholds(0.5, 0.5), (), (), (), (), ())
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 DAYS = [date(2026, 1, 1), date(2026, 6, 1), date(2026, 12, 1)]
 
 
@@ -45,6 +46,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "severity_at_least": st.integers(1, 5),
     "confidence_at_least": st.sampled_from([0.0, 0.3, 0.5, 0.9]),
     "confidence_below": st.sampled_from([0.3, 0.5, 0.9, 1.0]),
+    "earlier_appeals_at_least": st.fixed_dictionaries({"count": st.integers(1, 3), "days": st.sampled_from([1, 7])}),
+    "weekday": some(["пн", "сб", "вс"]),
+    "hours": st.sampled_from(["09:00-18:00", "18:00-09:00", "00:00-24:00", "12:30-12:45"]),
+    "is_working_day": st.booleans(),
 }
 
 
@@ -122,6 +127,9 @@ CASES = st.builds(
     text=st.lists(st.sampled_from([*VOCABULARY, "СНЕГ,", "у", "дома", "«Ёлки»", "снег-яма"])).map(" ".join),
     page_department=st.none() | st.sampled_from(["a", "owner"]),
     on=st.none() | st.sampled_from(DAYS),
+    at=st.none() | st.integers(0, 10_000).map(lambda minutes: MONDAY + timedelta(minutes=minutes)),
+    is_working_day=st.none() | st.booleans(),
+    earlier=st.lists(st.sampled_from([0, 1, 6, 7, 29, 30]), max_size=4).map(tuple),
 )
 
 

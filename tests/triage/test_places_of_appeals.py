@@ -12,10 +12,10 @@ from app.appeals.models import Appeal
 from app.errors import Conflict, Invalid
 from app.public_pages.models import PublicPage
 from app.resources import Resources
+from app.triage.destinations import destinations
 from app.triage.marks import Piece, with_places
 from app.triage.place_choice import choose_place
 from app.triage.places import gazetteer_of, place_panel
-from app.triage.service import destinations
 from tests.appeals.conftest import SignIn, sign_in
 from tests.conftest import NOW, VK
 from tests.office import actions, clerk, details, do, only, opened, other_department, rows
@@ -80,7 +80,7 @@ async def test_two_places_are_asked_about_and_used_by_nobody(regional: VK, resou
     appeal = await opened(regional, BETWEEN)
     assert appeal.territory_code is None
     assert because(appeal).startswith("Место в тексте неоднозначно (г. Тара, г. Исилькуль)")
-    panel = place_panel(appeal, REGION, gazetteer_of(resources.rule_set))
+    panel = place_panel(appeal, REGION, gazetteer_of(resources.rulebook.shipped))
     assert panel is not None
     assert panel.is_asked
     assert [choice.name for choice in panel.choices][:2] == [

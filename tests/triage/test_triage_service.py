@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
@@ -13,12 +14,14 @@ from app.appeals import service as appeals
 from app.appeals.models import Appeal, State
 from app.errors import Conflict, Invalid, NotFound
 from app.resources import Resources
+from app.rulebook import Rulebook
 from app.sla.models import Clock
 from app.triage import service as triage
+from app.triage.destinations import destinations as where_topics_lead
 from app.triage.models import LabelChoice
 from app.triage.service import FAILED_RULES, LABEL_KINDS
 from classifier import Judgement, severity_of
-from routing_rules import Facts
+from routing_rules import DEFAULT_DIRECTORY, Facts, parse, read_texts
 from tests.conftest import NOW, VK
 from tests.office import ROAD, THANKS, actions, clerk, details, do, only, opened, other_department, rows
 
@@ -48,7 +51,7 @@ async def destinations(resources: Resources, appeal: Appeal, topics: list[str] |
     """The department's id for each topic; for all topics of the model if none are given."""
     names = resources.judge.manifest.labels["topic"] if topics is None else topics
     async with resources.database.transaction() as session:
-        found = await triage.destinations(resources, session, await session.get_one(Appeal, appeal.id), names)
+        found = await where_topics_lead(resources, session, await session.get_one(Appeal, appeal.id), names)
     return {topic: department.id or 0 for topic, department in found.items()}
 
 
@@ -81,7 +84,7 @@ async def test_what_the_judge_and_the_rules_said_is_stored_with_alternatives_and
     assert appeal.confidence == judgement["labels"]["topic"][0]["probability"]
     assert appeal.severity == severity_of(appeal.topic or "")
     assert "won" in [step["outcome"] for step in appeal.routing["steps"]]
-    assert appeal.routing["rule_set_version"] == resources.rule_set.version
+    assert appeal.routing["rule_set_version"] == resources.rulebook.shipped.version
     told = await details(resources, "routed")
     assert told["steps"] == appeal.routing["steps"]
     assert (await details(resources, "judged"))["topic"] == appeal.topic
@@ -276,15 +279,18 @@ async def test_a_rule_that_fails_alarms_and_the_rules_are_asked_for_the_centers_
     asked: list[Facts] = []
 
     class Breaking:
-        tables = resources.rule_set.tables
+        tables = resources.rulebook.shipped.tables
+
+        def asks_for(self, condition: str) -> bool:
+            return False
 
         def decide(self, facts: Facts) -> Any:
             asked.append(facts)
-            decision = resources.rule_set.decide(facts)
+            decision = resources.rulebook.shipped.decide(facts)
             broken = replace(decision.steps[0], rule="сломанное", outcome="skipped")
             return replace(decision, steps=(broken, *decision.steps))
 
-    broken = replace(resources, rule_set=Breaking())  # type: ignore[arg-type]
+    broken = replace(resources, rulebook=Rulebook(Breaking()))  # type: ignore[arg-type]
     before = FAILED_RULES.labels("сломанное")._value.get()
     evening = datetime(2026, 11, 23, 20, 0, tzinfo=NOW.tzinfo)  # two in the morning of the 24th in Omsk
     async with resources.database.transaction() as session:
@@ -313,3 +319,35 @@ async def test_a_judge_without_a_guess_leaves_the_appeal_to_the_desk(resources: 
 async def test_nothing_to_judge_asks_nobody(resources: Resources, appeal: Appeal) -> None:
     async with resources.database.transaction() as session:
         await triage.judge_and_route(replace(resources, judge=None), session, [], NOW)  # type: ignore[arg-type]
+
+
+async def test_rules_may_ask_how_often_the_author_wrote_before_and_when(resources: Resources, vk: VK) -> None:
+    again = """
+[[exception]]
+id = "Э-77"
+name = "Пишет снова"
+mode = "active"
+owner = "Смена"
+reason = "Третье обращение за месяц"
+department = "minobr"
+[exception.when]
+earlier_appeals_at_least = {count = 2, days = 30}
+weekday = "пн"
+hours = "12:00-12:01"
+is_working_day = true
+"""
+    texts = read_texts(DEFAULT_DIRECTORY)
+    rules = parse({**texts, "rules.toml": texts["rules.toml"] + again})
+    asking = replace(resources, rulebook=Rulebook(rules))
+    vk = replace(vk, resources=asking)
+    first = await opened(vk, ROAD, 901, author=77)
+    await vk.message(ROAD, 1, author=77)
+    await vk.drain(NOW + timedelta(days=3))
+    stranger = await opened(vk, ROAD, 902, author=78)
+    assert "Э-77" not in {first.routing["rule"], stranger.routing["rule"]}
+    async with resources.database.transaction() as session:
+        await session.execute(
+            update(Appeal).where(Appeal.author_external_id == "77").values(received_at=NOW - timedelta(days=3))
+        )
+    third = await opened(vk, ROAD, 903, author=77)
+    assert third.routing["rule"] == "Э-77"

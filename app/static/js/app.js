@@ -7,7 +7,7 @@
 //   data-theme-toggle, data-density-toggle      remembered in localStorage
 //   data-live                                   the mark of the live connection, shown while a page has one
 //   data-submit                                 a change of this field sends its form
-// From the server: header HX-Trigger {"toast": "…"}; an error in text/plain is shown as a toast and swaps nothing.
+// From the server: header HX-Trigger {"toast": "…"} or {"alarms": [{key, href, text}]}; an error in text/plain is shown as a toast and swaps nothing.
 
 const root = document.documentElement
 const AUTOLOAD_PAUSE_MS = 140
@@ -33,6 +33,24 @@ function toast(text) {
   item.textContent = text
   box.append(item)
   setTimeout(() => item.remove(), TOAST_MS)
+}
+
+/* alarms: said once in each window, until somebody closes them or goes there */
+const ALARMS_KEPT = 50
+function sayAlarms(alarms) {
+  const told = JSON.parse(sessionStorage.getItem('alarms') ?? '[]')
+  for (const { key, href, text } of alarms.filter(alarm => !told.includes(alarm.key))) {
+    told.push(key)
+    const item = document.createElement('p')
+    item.className = 'toast toast--stacked toast--alarm'
+    item.setAttribute('role', 'alert')
+    const link = Object.assign(document.createElement('a'), { href, textContent: text })
+    const close = Object.assign(document.createElement('button'), { type: 'button', className: 'btn btn--s', textContent: 'Понятно' })
+    close.addEventListener('click', () => item.remove())
+    item.append(link, close)
+    document.getElementById('toasts')?.append(item)
+  }
+  sessionStorage.setItem('alarms', JSON.stringify(told.slice(-ALARMS_KEPT)))
 }
 
 /* rows */
@@ -118,6 +136,7 @@ document.addEventListener('change', event => {
   if (event.target.matches('[data-submit]')) event.target.form?.requestSubmit()
 })
 document.addEventListener('keydown', onKey)
+document.addEventListener('alarms', event => sayAlarms(event.detail.value))
 document.addEventListener('toast', event => toast(event.detail.value))
 document.addEventListener('htmx:sseOpen', () => showLive(true))
 document.addEventListener('htmx:sseError', () => showLive(false))

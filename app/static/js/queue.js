@@ -100,6 +100,13 @@ document.addEventListener('click', event => {
 document.addEventListener('click', event => {
   if (isNarrow() && event.target.closest('.row__link')) event.stopImmediatePropagation()
 }, true)
+// Whoever walks on quickly gets the card of the row they stopped at, in whatever order the answers come.
+document.addEventListener('htmx:beforeSwap', event => {
+  const { requestConfig, target } = event.detail
+  const row = target.id === 'appeal' && requestConfig.elt.closest('[data-row]')
+  const current = document.querySelector('[data-row][aria-current]')
+  if (row && current && row.dataset.row !== current.dataset.row) event.detail.shouldSwap = false
+})
 // A stream that was lost may have missed changes: once it is back, ask for everything that is shown.
 let wasLost = false
 document.addEventListener('htmx:sseError', () => { wasLost = true })

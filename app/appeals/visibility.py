@@ -1,0 +1,33 @@
+"""Which appeals a person may see, and which a list shows."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, or_, select, true
+
+from app.accounts.actor import Actor
+from app.appeals.models import Part, appeal_columns
+from app.appeals.queue import Tab
+
+_appeal = appeal_columns
+_part = Part.__table__.c  # type: ignore[attr-defined]
+Condition = ColumnElement[bool]
+
+
+def visible_to(actor: Actor) -> Condition:
+    """Which appeals this person may see at all: a department its own, and those that it has a part in."""
+    only = actor.only_department_id
+    return true() if only is None else or_(_appeal.department_id == only, _has_part(only))
+
+
+def _has_part(department_id: int) -> Condition:
+    return exists().where(_part.appeal_id == _appeal.id, _part.department_id == department_id)
+
+
+def listed_for(tab: Tab, department_id: Any) -> Condition:
+    """Whose appeals a list shows: lists walk the department's own index, so parts have a list of their own."""
+    if tab is not Tab.PARTS:
+        own: Condition = _appeal.department_id == department_id
+        return own
+    owed = select(_part.appeal_id).where(_part.department_id == department_id, _part.given_at.is_(None))
+    is_owed: Condition = _appeal.id.in_(owed)
+    return is_owed

@@ -1,0 +1,118 @@
+"""What people said to the judge's labels, as messages to learn from: the last word on each appeal, oldest first."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.appeals.models import Appeal
+from app.triage.models import LabelChoice
+from app.triage.service import LABEL_KINDS
+from classifier.dataset import Corpus, corpus_of
+from classifier.masking import masked
+from classifier.normalise import fingerprint
+
+MOST_CHOICES: Final = 60_000
+"""The newest; a correction learns from 6,000 messages at most, and three kinds of labels may be chosen of each."""
+NEWEST_SHARE: Final = 0.2
+SHORTEST_NAME: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Labelled messages, oldest first, and when each got its last label."""
+
+    corpus: Corpus
+    at: list[datetime]
+
+    def after(self, moment: datetime | None) -> Corpus:
+        """The messages labelled later; all of them for None."""
+        return self.corpus.where(np.array([moment is None or at > moment for at in self.at], dtype=bool))
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """By time: what teaches and what is held out. No message of the one repeats a message of the other."""
+
+    taught: Corpus
+    held_out: Corpus
+    taught_until: datetime
+    labels_until: datetime
+
+
+async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]) -> Examples:
+    """Every labelled appeal with words, personal data masked. A chosen topic tells its group too."""
+    last = (
+        select(col(LabelChoice.id))
+        .distinct(col(LabelChoice.appeal_id), col(LabelChoice.label_kind))
+        .order_by(col(LabelChoice.appeal_id), col(LabelChoice.label_kind), col(LabelChoice.id).desc())
+        .subquery()
+    )
+    statement = (
+        select(
+            col(LabelChoice.appeal_id), col(LabelChoice.label_kind), col(LabelChoice.chosen), col(LabelChoice.at),
+            col(Appeal.search_text), col(Appeal.author_name),
+        )
+        .join(Appeal, col(Appeal.id) == col(LabelChoice.appeal_id))
+        .where(col(LabelChoice.id).in_(select(last.c.id)), func.btrim(col(Appeal.search_text)) != "")
+        .order_by(col(LabelChoice.at).desc(), col(LabelChoice.id).desc())
+        .limit(MOST_CHOICES)
+    )  # fmt: skip
+    texts: dict[int, str] = {}
+    labels: dict[int, dict[str, str]] = {}
+    times: dict[int, datetime] = {}
+    for appeal_id, kind, chosen, at, text, author in reversed((await session.execute(statement)).all()):
+        texts.setdefault(appeal_id, without_author(masked(text), author))
+        labels.setdefault(appeal_id, {})[kind] = chosen
+        times[appeal_id] = at
+    for of_appeal in labels.values():
+        group = topic_to_group.get(of_appeal.get("topic", ""))
+        if group:
+            of_appeal.setdefault("topic_group", group)
+    order = sorted(texts, key=lambda appeal_id: (times[appeal_id], appeal_id))
+    columns: dict[str, list[str]] = {kind: [labels[one].get(kind, "") for one in order] for kind in LABEL_KINDS}
+    known = {kind: values for kind, values in columns.items() if any(values)}
+    return Examples(corpus_of([texts[one] for one in order], known), [times[one] for one in order])
+
+
+def without_author(text: str, author: str | None) -> str:
+    """The text without its author's name, in any of its forms: people sign what they write."""
+    names = [name for name in re.findall(r"\w+", author or "") if len(name) >= SHORTEST_NAME]
+    for name in names:
+        text = re.sub(rf"\b{re.escape(name[: max(SHORTEST_NAME, len(name) - 1)])}\w{{0,4}}\b", "@имя", text, flags=re.I)
+    return text
+
+
+def known_to(corpus: Corpus, labels: Mapping[str, Sequence[str]]) -> Corpus:
+    """The corpus with the labels that a model knows; others, of models before it, are as if not given."""
+    columns = {}
+    for kind, names in corpus.names.items():
+        known = [name if name in set(labels.get(kind, ())) else "" for name in names]
+        columns[kind] = [([*known, ""])[number] for number in corpus.numbers[kind]]
+    kept = {kind: values for kind, values in columns.items() if any(values)}
+    return corpus_of(corpus.texts, kept)
+
+
+def split_by_time(examples: Examples) -> Split | None:
+    """The newest fifth is held out; None while that leaves nothing on one side."""
+    count = len(examples.at)
+    first_held_out = count - max(1, int(count * NEWEST_SHARE))
+    if first_held_out < 1:
+        return None
+    newest = np.arange(count) >= first_held_out
+    prints = np.array([fingerprint(text) for text in examples.corpus.texts])
+    taught = ~newest & ~np.isin(prints, prints[newest])
+    if not taught.any():
+        return None
+    return Split(
+        examples.corpus.where(taught),
+        examples.corpus.where(newest),
+        examples.at[first_held_out - 1],
+        examples.at[-1],
+    )
