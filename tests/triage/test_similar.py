@@ -9,9 +9,11 @@ from app.appeals.models import Answer, AnswerState, Appeal, State, appeal_column
 from app.resources import Resources
 from app.triage.precedents import Precedent, precedents
 from app.triage.similar import Alike, alike
+from tests.appeals.conftest import SignIn, sign_in
 from tests.conftest import NOW, VK
 from tests.office import DOCTOR, HEATING, ROAD, clerk, do, opened, rows
 
+__all__ = ["sign_in"]  # a fixture
 SAME_ROAD = ROAD.upper() + "!!!"
 NEAR_ROAD = ROAD + " Сил нет"
 
@@ -118,6 +120,21 @@ async def test_an_answer_in_parts_is_offered_whole(vk: VK) -> None:
     await answered(vk, near, "Вторая часть", follows_id=first.id)
     (found,) = await told(vk, await opened(vk, ROAD, 733))
     assert found.answer == "Первая часть\n\nВторая часть"
+
+
+async def test_the_card_shows_what_is_alike_and_offers_the_answer_as_a_draft(vk: VK, sign_in: SignIn) -> None:
+    near = await opened(vk, SAME_ROAD, 731, author=100000002)
+    await answered(vk, near, "Здравствуйте! Ямы засыпаны")
+    appeal = await opened(vk, ROAD, 732, author=100000002)
+    browser = await sign_in()
+    card = (await browser.get(f"/appeals/{appeal.id}")).text
+    assert "Тот же автор писал это же" in card
+    assert "Как отвечали на похожее" in card
+    assert '<p class="words" id="precedent-1">Здравствуйте! Ямы засыпаны</p>' in card
+    assert 'data-draft="precedent-1" data-key="Shift+KeyE"' in card
+    listed = (await browser.get(f"/appeals/{appeal.id}/similar")).text
+    assert f'href="/appeals/{near.id}"' in listed
+    assert "те же слова" in listed
 
 
 def test_a_masked_text_names_nobody() -> None:
