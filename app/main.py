@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     app.add_middleware(webhooks.WebhookGate)  # added last, so it is asked first
     install_error_handlers(app)
     if resources is not None:
-        _attach(app, resources)
+        attach(app, resources)
     return app
 
 
@@ -103,7 +103,7 @@ def _lifespan(settings: Settings, *, is_given: bool) -> Callable[[FastAPI], Abst
                 await require_reference_data(session, await resources.rulebook.current(session))
             seat = Seat(resources)
             await seat.renew(utc_now())
-            _attach(app, seat.resources)
+            attach(app, seat.resources)
             watching = asyncio.create_task(seat.watch(lambda renewed: setattr(app.state, "resources", renewed)))
             resources.live.start()
             _end_streams_with_signals(resources.live)
@@ -136,7 +136,8 @@ def _end_streams_with_signals(live: Live) -> None:
         install(signal.SIGTERM)
 
 
-def _attach(app: FastAPI, resources: Resources) -> None:
+def attach(app: FastAPI, resources: Resources) -> None:
+    """Let the application serve with these resources from now on."""
     app.state.resources = resources
     app.state.webhooks = webhooks.Webhooks(resources)
     app.state.form_window = SlidingWindow()

@@ -26,7 +26,7 @@ from app.intake import webhooks
 from app.intake.service import drain_batch
 from app.jobs import Job, Queue
 from app.live import Live
-from app.main import create_app
+from app.main import attach, create_app
 from app.models import metadata
 from app.platforms.base import Credentials
 from app.platforms.rate import RateLimiter
@@ -150,12 +150,19 @@ async def resources(
         )
 
 
+@pytest.fixture(scope="session")
+def application(postgres_url: str) -> FastAPI:
+    """The web application, built once: its routes are worked out when first asked for, which takes a second."""
+    return create_app(Settings(_env_file=None, database_url=postgres_url))  # type: ignore[call-arg]
+
+
 @pytest.fixture
-async def app(settings: Settings, resources: Resources) -> AsyncIterator[FastAPI]:
-    """The web application."""
-    app = create_app(settings, resources)
-    yield app
-    await app.state.webhooks.close()
+async def app(application: FastAPI, settings: Settings, resources: Resources) -> AsyncIterator[FastAPI]:
+    """The web application with the resources of this test."""
+    application.state.settings = settings
+    attach(application, resources)
+    yield application
+    await application.state.webhooks.close()
 
 
 @pytest.fixture
