@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from classifier import Judge
 from classifier.dataset import UNLABELLED, Corpus
-from classifier.evaluation import label_figures
 
 MAIN_KIND: Final = "topic"
 RESAMPLES: Final = 2_000
@@ -122,6 +121,8 @@ def _side(judge: Judge, kind: str, chances: npt.NDArray[np.float32] | None, name
     own = judge.manifest.labels[kind]
     guessed = np.array(own)[chances.argmax(axis=1)]
     known = sorted(set(names))
+    from classifier.evaluation import label_figures  # scikit-learn: seconds of a start, needed by a comparison alone
+
     figures = label_figures(own, chances, known, np.searchsorted(known, names).astype(np.int64))
     return _Side(guessed == np.array(names), figures.top3, figures.ece)
 
