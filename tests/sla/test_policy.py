@@ -35,6 +35,7 @@ def test_the_shipped_policies_are_the_norms_of_the_field() -> None:
         ("social-default", "first_answer", 0, ""): (9 * 60, "working_minutes"),
         ("social-default", "first_answer", 4, ""): (4 * 60, "calendar_minutes"),
         ("social-default", "final", 0, ""): (7, "working_days"),
+        ("social-default", "moderation", 0, ""): (120, "working_minutes"),
         ("pos", "first_answer", 0, ""): (30, "calendar_days"),
         ("pos", "first_answer", 0, "fast"): (10, "calendar_days"),
         ("fz59", "registration", 0, ""): (3, "calendar_days"),
