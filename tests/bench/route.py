@@ -43,7 +43,7 @@ def run() -> dict[str, dict[str, object]]:
             "unit": "decisions/s",
             "reference": round(reference),
             "ratio": round(value / reference, 1),
-            "goal": ">= 50000, >= 20x a plain loop",
+            "goal": 50_000,
         }
     }
 
