@@ -60,7 +60,7 @@ class Machine:
 
     def rows(self, model: type[SQLModel]) -> list[Any]:
         with self.engine.connect() as connection:
-            return list(connection.execute(select(model)).all())
+            return list(connection.execute(select(model).order_by(*model.__table__.primary_key)).all())  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from sqlalchemy import select
+from sqlmodel import col
 
 from app.appeals.models import Appeal, HistoryEntry, Message
 from app.intake.cropped import fetch_texts
@@ -44,7 +45,9 @@ async def test_a_cut_message_is_completed_and_judged_again(vk: VK, resources: Re
     async with resources.database.transaction() as session:
         appeal = (await session.scalars(select(Appeal))).one()
         message = (await session.scalars(select(Message))).one()
-        actions = [entry.action for entry in (await session.scalars(select(HistoryEntry))).all()]
+        actions = [
+            entry.action for entry in (await session.scalars(select(HistoryEntry).order_by(col(HistoryEntry.id)))).all()
+        ]
     assert (message.text, message.is_cropped, message.edited_at) == (WHOLE, False, None)
     assert appeal.text == appeal.search_text == WHOLE
     assert appeal.topic_group == "ЖКХ"
