@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
+from app.appeals.drafts import save_draft
 from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State, Wait
 from app.appeals.telling import remember
 from app.db import NO_KEY_UPDATE
@@ -64,6 +65,7 @@ async def place(session: AsyncSession, appeal: Appeal, department_id: int) -> No
 
 async def finish(session: AsyncSession, appeal: Appeal, state: State, reason: str, actor: Actor, now: datetime) -> None:
     """End the appeal's cycle and its clocks; `reason` says whether the promise counts as kept."""
+    await _withdraw_checked(session, appeal, now)
     appeal.state = state
     appeal.closed_at = now
     appeal.close_reason = reason
@@ -96,6 +98,7 @@ async def mark_answered(
 
     An interim answer starts the promise of a final one; a final answer ends the cycle.
     """
+    await _withdraw_checked(session, appeal, now)
     met = [
         clock
         for clock in await sla.open_clocks(session, [appeal.id or 0])
@@ -112,6 +115,22 @@ async def mark_answered(
     appeal.state = State.INTERIM
     for clock in met:  # a second interim answer meets nothing: the final promise runs already
         await start_clock(session, appeal, sla.FINAL, at, now, policy_code=clock.policy_code)
+
+
+async def _withdraw_checked(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """An answer on check is overtaken by what ends the cycle: nobody will look at it. Its words stay as a draft."""
+    if appeal.waits_for != Wait.CHECK:
+        return
+    waiting = select(Answer).where(col(Answer.appeal_id) == appeal.id, col(Answer.state) == AnswerState.CHECK)
+    parts = (await session.scalars(waiting.order_by(col(Answer.id)))).all()
+    text = "\n\n".join(part.text for part in parts)
+    author_id = parts[0].author_user_id if parts else None
+    for part in reversed(parts):
+        await session.delete(part)
+        await session.flush()
+    if author_id is not None:
+        await save_draft(session, appeal.id or 0, Actor(label="", role="", user_id=author_id), text, now=now)
+    record(session, appeal.id or 0, "answer_withdrawn", SYSTEM, now, text=text)
 
 
 async def hold(session: AsyncSession, appeal: Appeal, wait: Wait, now: datetime) -> None:

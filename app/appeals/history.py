@@ -189,6 +189,10 @@ def _answer_sent_back(told: _Told) -> str:
     return f"Центр вернул ответ на доработку{told.after(':', 'reason')}"
 
 
+def _answer_withdrawn(_: _Told) -> str:
+    return "Ответ не успел пройти проверку, его слова остались черновиком"
+
+
 def _returned(told: _Told) -> str:
     proposed = f" · предложено: {told['proposed']}" if told["proposed"] else ""
     return f"Возвращено «не наше»: {told['from'] or '?'} → {told['to'] or '?'}{told.after(' ·', 'reason')}{proposed}"
@@ -274,6 +278,7 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "answer_submitted": _answer_submitted,
     "answer_approved": _answer_approved,
     "answer_sent_back": _answer_sent_back,
+    "answer_withdrawn": _answer_withdrawn,
     "returned": _returned,
     "citizen_replied": _citizen_replied,
     "part_asked": _part_asked,

@@ -47,6 +47,8 @@ async def cancel_answer(session: AsyncSession, answer_id: int, actor: Actor, *, 
     found, appeal = await load_answer(session, answer_id, actor)
     if found.state in (AnswerState.DELIVERED, AnswerState.SENDING):
         raise Conflict("Ответ уже отправлен")
+    if found.state == AnswerState.CHECK:
+        raise Conflict("Ответ на проверке: центр отправит его или вернёт на доработку")
     parts = [found, *await _following(session, found)]
     for part in reversed(parts):
         await session.delete(part)

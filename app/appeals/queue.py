@@ -85,7 +85,7 @@ def tabs_for(role: str) -> dict[Tab, str]:
     """The tabs that a role sees, with their names."""
     if role != Role.DEPARTMENT:
         return {tab: name for tab, name in TAB_NAMES.items() if tab not in _FOR_DEPARTMENTS}
-    named = TAB_NAMES | {Tab.OPEN: "Мой отдел"}
+    named = TAB_NAMES | {Tab.OPEN: "Мой отдел", Tab.CHECK: "На проверке"}
     return {tab: name for tab, name in named.items() if tab not in _NOT_FOR_DEPARTMENTS}
 
 

@@ -12,7 +12,7 @@ from app.files.queries import Known
 
 TURNING_POINTS = {
     "rerouted", "returned", "reopened", "confirmed", "closed", "breached", "answered_in_platform", "answer_cancelled",
-    "answer_sent_back", "citizen_replied", "part_asked", "part_given", "part_declined",
+    "answer_sent_back", "answer_withdrawn", "citizen_replied", "part_asked", "part_given", "part_declined",
 }  # fmt: skip
 
 AnswerTone = Literal["wait", "good", "bad"]

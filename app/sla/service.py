@@ -219,6 +219,9 @@ async def run_on(
     rows = (await session.scalars(stopped)).all()
     for row in rows:
         row.closed_at = row.close_reason = row.spent_minutes = None
+        if row.due_at is None:  # it was paused when it was stopped: the pause has ended with it
+            state = state_of(row)
+            row.due_at = arithmetic.due_after(state.span, calendar_of(row), state.started_at, state.holes)
         row.is_counted = is_counted
     return rows
 

@@ -20,7 +20,7 @@ from app.handling import checking, executors, parts, returns
 from app.handling.silence import close_silent
 from app.resources import Resources
 from app.sla.models import Clock
-from tests.conftest import NOW, VK
+from tests.conftest import NOW, VK, comment
 from tests.office import actions, clerk, departments, details, do, only, opened, other_department, rows
 
 TODAY = NOW.date()
@@ -179,6 +179,21 @@ async def test_an_answer_of_the_center_itself_waits_for_nobody(vk: VK, operator:
     assert (await only(vk.resources, Answer)).state == AnswerState.PENDING
 
 
+async def test_what_ends_the_cycle_takes_the_answer_back_from_the_check_as_a_draft(vk: VK, operator: Actor) -> None:
+    appeal, worker = await checked_answer(vk)
+    answer = await only(vk.resources, Answer)
+    with pytest.raises(Conflict, match="на проверке"):
+        await do(vk.resources, outbox.cancel_answer, answer.id, worker, now=NOW)
+    await do(vk.resources, appeals.close, appeal.id, "no_answer_needed", operator, now=NOW + timedelta(hours=2))
+    assert await rows(vk.resources, Answer) == []
+    assert (await only(vk.resources, Draft)).text == "Заделаем до пятницы"
+    assert (await again(vk)).waits_for is None
+    await vk.comment("Ямы так и не заделали", 733, int(appeal.author_external_id))
+    await vk.drain(NOW + timedelta(hours=3))
+    newest = (await rows(vk.resources, Appeal))[-1]
+    await do(vk.resources, appeals.answer, newest.id, "Сделаем", operator, now=NOW + timedelta(hours=3))
+
+
 # Asking the citizen
 
 
@@ -211,6 +226,19 @@ async def test_the_citizens_reply_lets_the_clock_run_on(vk: VK) -> None:
     assert appeal.next_due_at is not None
     assert now.next_due_at > appeal.next_due_at
     assert "citizen_replied" in await actions(vk.resources)
+
+
+async def test_a_question_deleted_with_its_appeal_and_restored_leaves_a_due_time(vk: VK) -> None:
+    appeal, _ = await asked(vk)
+    gone = vk.event("wall_reply_delete", {"id": 731, "owner_id": -200000001, "post_id": 700, "deleter_id": 1})
+    await vk.deliver(gone)
+    await vk.drain(NOW + timedelta(hours=1))
+    assert (await again(vk)).state == State.CLOSED
+    await vk.deliver(vk.event("wall_reply_restore", comment(appeal.text, 731, int(appeal.author_external_id))))
+    await vk.drain(NOW + timedelta(hours=2))
+    now = await again(vk)
+    assert now.is_open
+    assert now.next_due_at is not None
 
 
 async def test_silence_closes_the_appeal_by_itself_outside_of_the_kpis(vk: VK) -> None:
