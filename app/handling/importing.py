@@ -85,9 +85,12 @@ async def _import(
     async with resources.database.transaction() as session:
         left, before = rows, len(rows) + 1
         while left and len(left) < before:
-            before, done.problems = len(left), []
-            left = [row for row in left if not await _save(session, row, save, done)]
-            on_share(done.taken / len(rows))
+            before, done.problems, refused = len(left), [], []
+            for row in left:
+                if not await _save(session, row, save, done):
+                    refused.append(row)
+                on_share(done.taken / len(rows))
+            left = refused
     on_share(1.0)
     return done
 

@@ -51,13 +51,20 @@ def calendars() -> dict[str, str]:
     return {str(document["code"]): str(document["name"]) for document in calendar_documents()}
 
 
-async def save_department(session: AsyncSession, form: DepartmentForm, actor: Actor, *, now: datetime) -> Department:
-    """Add the department with this code, or give it these properties. Raises Invalid with one sentence."""
+async def save_department(
+    session: AsyncSession, form: DepartmentForm, actor: Actor, *, now: datetime, is_new: bool | None = None
+) -> Department:
+    """Add the department with this code, or give it these properties; `is_new` refuses a code that is taken.
+
+    Raises Invalid with one sentence.
+    """
     _check_words(form)
     known = {one.code: one for one in (await session.scalars(select(Department))).all()}
     codes = set(await session.scalars(select(col(Territory.code)).where(col(Territory.code).in_(form.territories))))
     if unknown := sorted(set(form.territories) - codes):
         raise Invalid(f"Территории с кодом {unknown[0]} нет в справочнике")
+    if is_new and form.code in known:
+        raise Invalid(f"Код «{form.code}» уже занят: {known[form.code].short_name}")
     department = known.get(form.code) or Department(code=form.code, name="", short_name="", kind="")
     parent = _parent(form, department, known)
     if (
@@ -66,14 +73,14 @@ async def save_department(session: AsyncSession, form: DepartmentForm, actor: Ac
         and _is_last_desk(department, known.values())
     ):
         raise Invalid("Это единственная дежурная смена центра: без неё некому разбирать ничьи обращения")
-    is_new = department.id is None
+    is_added = department.id is None
     department.name, department.short_name, department.kind = form.name, form.short_name, form.kind
     department.calendar_code, department.parent_id = form.calendar, parent.id if parent else None
     department.territories, department.spheres = list(form.territories), list(form.spheres)
     department.is_active, department.is_checked = form.is_active, form.is_checked
     session.add(department)
     await session.flush()
-    audit(session, actor.label, "department_added" if is_new else "department_changed", now, code=form.code)
+    audit(session, actor.label, "department_added" if is_added else "department_changed", now, code=form.code)
     return department
 
 

@@ -1,6 +1,7 @@
 """/departments and /territories: who answers, how they are reached, who is away; where everything lies."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.access import Actor, ManagerDep, OperatorDep
+from app.accounts.actor import RIGHTS, Right
 from app.accounts.models import RosterKind
 from app.db import SessionDep
 from app.errors import AppError, Invalid
@@ -33,7 +35,7 @@ async def show_departments(request: Request, session: SessionDep, actor: Operato
     cut_off = [row for row in rows if row.department.is_active and not row.ways and row.open_count]
     return render(
         request, "handling/departments.html", rows=rows, cut_off=cut_off, words=q.strip(), kinds=KIND_NAMES,
-        may_edit=actor.role in ("manager", "admin"),
+        may_edit=actor.role in RIGHTS[Right.OVERSEE],
     )  # fmt: skip
 
 
@@ -50,10 +52,10 @@ async def show_department(
 ) -> Response:
     """Один отдел: сведения, люди, отсутствия и дежурства."""
     department = await registry_queries.one_department(session, department_id)
-    by_id = {row.department.id: row.department.code for row in await registry_queries.list_departments(session)}
+    parent = await registry_queries.one_department(session, department.parent_id) if department.parent_id else None
     form = DepartmentForm(
         code=department.code, name=department.name, short_name=department.short_name, kind=department.kind,
-        parent=by_id.get(department.parent_id, ""), calendar=department.calendar_code,
+        parent=parent.code if parent else "", calendar=department.calendar_code,
         territories=tuple(department.territories), spheres=tuple(department.spheres),
         is_active=department.is_active, is_checked=department.is_checked,
     )  # fmt: skip
@@ -80,7 +82,7 @@ async def _form_screen(
         "calendars": calendars(),
         "spheres": SPHERE_NAMES,
         "territories": await registry_queries.list_territories(session),
-        "may_edit": actor.role in ("manager", "admin"),
+        "may_edit": actor.role in RIGHTS[Right.OVERSEE],
         "people": [],
         "roster": [],
         "names": {},
@@ -92,15 +94,18 @@ async def save_department(request: Request, session: SessionDep, actor: ManagerD
     """Сохранить отдел. What is refused comes back with the sentence, and what was typed."""
     data = await request.form()
     fields = {name: str(value) for name, value in data.items() if isinstance(value, str)}
-    form = _read(
-        fields, [str(one) for one in data.getlist("territories")], [str(one) for one in data.getlist("spheres")]
-    )
+    number = fields.get("department_id", "")
+    department_id = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+    lists = [[str(one) for one in data.getlist(name)] for name in ("territories", "spheres")]
+    form = _read(fields, *lists)
+    if department_id is not None:  # a code is what rules name: it stays
+        form = replace(form, code=(await registry_queries.one_department(session, department_id)).code)
     try:
         async with session.begin_nested():
-            department = await registry.save_department(session, form, actor, now=utc_now())
+            department = await registry.save_department(
+                session, form, actor, now=utc_now(), is_new=department_id is None
+            )
     except Invalid as refusal:
-        number = fields.get("department_id", "")
-        department_id = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
         screen = await _form_screen(session, form, department_id, actor, refusal.message)
         return render(request, "handling/department.html", status_code=422, **screen)
     response = RedirectResponse(f"/departments/{department.id}", 303)
@@ -162,7 +167,7 @@ async def remove_from_roster(
 async def show_territories(request: Request, session: SessionDep, actor: OperatorDep, q: Words = "") -> Response:
     """Дерево территорий по ОКТМО."""
     rows = await registry_queries.list_territories(session, q.strip())
-    may_edit = actor.role in ("manager", "admin")
+    may_edit = actor.role in RIGHTS[Right.OVERSEE]
     return render(request, "handling/territories.html", rows=rows, words=q.strip(), may_edit=may_edit)
 
 

@@ -145,8 +145,11 @@ async def test_a_manager_edits_a_department_and_its_roster_and_an_operator_looks
     assert (await chief.get("/departments/new")).status_code == 200
     refused = await chief.post("/departments", code="Плохо", name="Имя", short_name="Имя", kind="municipal")
     assert (refused.status_code, "Код отдела" in refused.text, 'value="Плохо"' in refused.text) == (422, True, True)
+    taken = await chief.post("/departments", code="parks", name="Чужие", short_name="Чужие", kind="municipal")
+    assert (taken.status_code, "уже занят" in taken.text) == (422, True)
     saved = await chief.post(
-        "/departments", code="parks", name="Парки", short_name="Парки и скверы", kind="municipal", is_active="on",
+        "/departments", department_id=made.id, code="other",
+        name="Парки", short_name="Парки и скверы", kind="municipal", is_active="on",
         is_checked="on", territories="52701000", spheres="culture",
     )  # fmt: skip
     assert "Отдел сохранён" in saved.text
