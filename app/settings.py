@@ -47,6 +47,19 @@ def _holding_certificates(file: Path | None) -> Path | None:
     return file
 
 
+def _mail_server(url: SecretStr) -> SecretStr:
+    place = urlsplit(url.get_secret_value())
+    if place.geturl() and (place.scheme not in ("smtp", "smtps") or not place.hostname):
+        raise ValueError("нужен адрес вида smtp://имя:пароль@узел:587")
+    return url
+
+
+def _mailbox(address: str) -> str:
+    if address and (address.count("@") != 1 or not address.isprintable() or " " in address):
+        raise ValueError("нужен один почтовый адрес, без имени")
+    return address
+
+
 Network = IPv4Network | IPv6Network
 
 
@@ -140,10 +153,12 @@ class Settings(BaseSettings):
         "", description="Узлы своей сети, куда можно слать события отделам: имя или имя:порт через запятую"
     )
 
-    smtp_url: SecretStr = Field(
+    smtp_url: Annotated[SecretStr, AfterValidator(_mail_server)] = Field(
         SecretStr(""), description="Почтовый сервер для писем отделам: smtp://имя:пароль@узел:587; пусто: писем нет"
     )
-    mail_from: str = Field("", description="Адрес отправителя писем отделам, например center@primersk.example")
+    mail_from: Annotated[str, AfterValidator(_mailbox)] = Field(
+        "", description="Адрес отправителя писем отделам, например center@primersk.example"
+    )
 
     @property
     def base_url(self) -> str:
@@ -171,12 +186,19 @@ class Settings(BaseSettings):
         return networks(self.ok_source_networks) if platform == "ok" else ()
 
     def hosts_of_files(self) -> frozenset[str]:
-        """Internal hosts that attachments may come from; in a demonstration also the stand-ins on this machine."""
+        """Internal hosts that attachments may come from; in a demonstration also this very machine."""
         hosts = _hosts(self.files_internal_hosts)
         if not self.is_demo:
             return hosts
-        stand_ins = [self.vk_api_url, self.ok_api_url, self.max_api_url, self.telegram_api_url, self.viber_api_url]
-        return hosts | {place.netloc for place in map(urlsplit, stand_ins) if place.hostname in LOOPBACK}
+        here = [
+            self.vk_api_url,
+            self.ok_api_url,
+            self.max_api_url,
+            self.telegram_api_url,
+            self.viber_api_url,
+            self.base_url,
+        ]
+        return hosts | {place.netloc for place in map(urlsplit, here) if place.hostname in LOOPBACK}
 
     def hosts_of_channels(self) -> frozenset[str]:
         """Internal hosts that departments' own systems may be at."""

@@ -20,6 +20,7 @@ from app.outgoing.models import Event
 from app.outgoing.outcome import AWAY_PAUSE, NotTaken, Outcome, Taken
 
 WHOLE_SECONDS = 30.0
+NOT_SET_UP = "Почта не настроена: нужны APPEALS_SMTP_URL и APPEALS_MAIL_FROM"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MAIL_TAKEN = 250
 PERMANENT = 500
@@ -49,12 +50,10 @@ class Server:
 
     @classmethod
     def from_url(cls, url: str, sender: str) -> "Server | None":
-        """`smtp://user:password@host:587` or `smtps://…`; None when no server is set. Raises ValueError."""
-        if not url:
-            return None
+        """`smtp://user:password@host:587` or `smtps://…`; None when server or sender is not set."""
         place = urlsplit(url)
-        if place.scheme not in ("smtp", "smtps") or not place.hostname or "@" not in sender:
-            raise ValueError("нужны адрес smtp://имя:пароль@узел:587 и адрес отправителя")
+        if not place.hostname or not sender:
+            return None
         is_smtps = place.scheme == "smtps"
         port = place.port or (465 if is_smtps else 587)
         return cls(place.hostname, port, is_smtps, unquote(place.username or ""), unquote(place.password or ""), sender)

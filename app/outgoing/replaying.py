@@ -95,7 +95,7 @@ async def _try_mail(resources: Resources, mailbox: str) -> str:
     settings = resources.settings
     server = mail.Server.from_url(settings.smtp_url.get_secret_value(), settings.mail_from)
     if server is None:
-        raise Conflict("Почтовый сервер не настроен: нужен APPEALS_SMTP_URL")
+        raise Conflict(mail.NOT_SET_UP)
     outcome = await mail.send(server, mail.trial(server, mailbox))
     if isinstance(outcome, Taken):
         return "Почтовый сервер принял проверочное письмо"

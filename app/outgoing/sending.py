@@ -130,7 +130,7 @@ async def _send_letter(resources: Resources, telling: Telling) -> Outcome:
     settings = resources.settings
     server = mail.Server.from_url(settings.smtp_url.get_secret_value(), settings.mail_from)
     if server is None:
-        return NotTaken("Почтовый сервер не настроен: нужен APPEALS_SMTP_URL", pause=AWAY_PAUSE)
+        return NotTaken(mail.NOT_SET_UP, pause=AWAY_PAUSE)
     place = mail.Place(settings.base_url, settings.time_zone)
     letter = mail.letter(server, telling.url, telling.event, telling.number, telling.payload, place)
     return await mail.send(server, letter)

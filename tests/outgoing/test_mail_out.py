@@ -13,6 +13,7 @@ from app.outgoing.models import ChannelKind, DeliveryState, DepartmentDelivery
 from app.outgoing.outcome import NotTaken
 from app.outgoing.replaying import try_out
 from app.outgoing.sending import tell_batch
+from app.settings import Settings
 from tests.conftest import NOW
 from tests.office import ROAD, only
 from tests.outgoing.conftest import Desk
@@ -83,7 +84,7 @@ async def test_without_a_server_or_a_connection_letters_wait(desk: Desk) -> None
     delivery = await told(desk)
     assert (delivery.state, delivery.error) == (
         DeliveryState.PENDING,
-        "Почтовый сервер не настроен: нужен APPEALS_SMTP_URL",
+        "Почта не настроена: нужны APPEALS_SMTP_URL и APPEALS_MAIL_FROM",
     )
 
 
@@ -111,8 +112,13 @@ async def test_what_is_no_mailbox_and_no_server_is_refused(desk: Desk) -> None:
     for wrong in ("отдел", "a@b@c", "Имя <a@b.example>", "a@b.example\nBcc: c@d.example"):
         with pytest.raises(Invalid, match="почтовый адрес"):
             await desk.channel(department, ChannelKind.EMAIL, url=wrong, services={}, secret="")
-    with pytest.raises(ValueError, match="smtp"):
-        mail.Server.from_url("http://mail.example", SENDER)
+    for wrong in (
+        {"smtp_url": "http://mail.example"},
+        {"smtp_url": "mail.example"},
+        {"mail_from": "Центр <a@b.example>"},
+    ):
+        with pytest.raises(ValueError, match=r"smtp|почтовый"):
+            Settings(_env_file=None, **wrong)  # type: ignore[call-arg, arg-type]
     assert mail.Server.from_url("", SENDER) is None
     made = mail.Server.from_url("smtps://user:se%40cret@mail.example", SENDER)
     assert made is not None
