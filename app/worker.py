@@ -6,13 +6,14 @@ nudge that comes meanwhile makes it run once more.
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from arq import cron
+from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
@@ -166,6 +167,34 @@ async def tidy(resources: Resources) -> int:
     return 0
 
 
+def _crons(jobs: Mapping[Job, Solo], settings: Settings) -> list[CronJob]:
+    """What is done by the clock. Nudges may be lost with Redis; the first of these find what is due all the same."""
+    return [
+        cron(_named(jobs[Job.DRAIN_INBOX]), name="cron_drain", second=EVERY_SECONDS, run_at_startup=True),
+        cron(_named(jobs[Job.DELIVER_ANSWERS]), name="cron_deliver", second={5, 25, 45}, run_at_startup=True),
+        cron(_named(Solo(sweep)), name="cron_breaches", second={15, 45}, run_at_startup=True),
+        cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
+        cron(_named(jobs[Job.FETCH_TEXTS]), name="cron_texts", second={55}),
+        cron(_named(jobs[Job.POLL_PAGES]), name="cron_polls", second=EVERY_SECONDS, run_at_startup=True),
+        cron(_named(jobs[Job.WATCH_CONNECTIONS]), name="cron_watch", second={50}),
+        cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
+        cron(_named(jobs[Job.TELL_DEPARTMENTS]), name="cron_tell", second={3, 13, 23, 33, 43, 53}),
+        cron(_named(Solo(follow)), name="cron_requests", second={38}),
+        cron(_named(jobs[Job.SIMULATE_RULES]), name="cron_simulations", second={23}),
+        cron(_named(Solo(count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
+        cron(_named(Solo(close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
+        cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
+        cron(
+            _named(Solo(learn)),
+            name="cron_learn",
+            hour={settings.model_retrain_hour},
+            minute={10},
+            second=0,
+            timeout=NIGHT_SECONDS,
+        ),
+    ]
+
+
 def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
     """An arq worker with every job and cron of the service; with `is_burst` it ends when nothing is queued."""
     jobs = {
@@ -181,31 +210,7 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
     }
     return Worker(
         functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
-        cron_jobs=[
-            # Nudges may be lost with Redis; these find what is due all the same.
-            cron(_named(jobs[Job.DRAIN_INBOX]), name="cron_drain", second=EVERY_SECONDS, run_at_startup=True),
-            cron(_named(jobs[Job.DELIVER_ANSWERS]), name="cron_deliver", second={5, 25, 45}, run_at_startup=True),
-            cron(_named(Solo(sweep)), name="cron_breaches", second={15, 45}, run_at_startup=True),
-            cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
-            cron(_named(jobs[Job.FETCH_TEXTS]), name="cron_texts", second={55}),
-            cron(_named(jobs[Job.POLL_PAGES]), name="cron_polls", second=EVERY_SECONDS, run_at_startup=True),
-            cron(_named(jobs[Job.WATCH_CONNECTIONS]), name="cron_watch", second={50}),
-            cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
-            cron(_named(jobs[Job.TELL_DEPARTMENTS]), name="cron_tell", second={3, 13, 23, 33, 43, 53}),
-            cron(_named(Solo(follow)), name="cron_requests", second={38}),
-            cron(_named(jobs[Job.SIMULATE_RULES]), name="cron_simulations", second={23}),
-            cron(_named(Solo(count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
-            cron(_named(Solo(close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
-            cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
-            cron(
-                _named(Solo(learn)),
-                name="cron_learn",
-                hour={resources.settings.model_retrain_hour},
-                minute={10},
-                second=0,
-                timeout=NIGHT_SECONDS,
-            ),
-        ],
+        cron_jobs=_crons(jobs, resources.settings),
         timezone=ZoneInfo(resources.settings.time_zone),  # type: ignore[arg-type]  # arq takes any tzinfo
         redis_settings=redis_settings(resources.settings.redis_url),
         ctx={"resources": resources},
