@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line. Words and names of citizens are never logged, ids are."""
 
 import logging
+import sys
 
 import structlog
 
@@ -22,4 +23,5 @@ def configure_logging() -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # standard output is for what a command makes
     )

@@ -19,6 +19,7 @@ from app.accounts.models import Role
 from app.db import NotPostgres, SchemaIsStale
 from app.errors import AppError
 from app.installation import with_resources
+from app.logs import configure_logging
 from app.platforms import UnknownPlatform
 from app.resources import NotConfigured, Resources
 from app.settings import get_settings
@@ -72,6 +73,7 @@ def run(work: Callable[[Resources], Awaitable[T]]) -> T:
         async with with_resources(get_settings()) as resources:
             return await work(resources)
 
+    configure_logging()
     with plain_errors():
         return asyncio.run(session())
 
