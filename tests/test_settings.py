@@ -66,4 +66,4 @@ def test_hosts_of_our_own_network_are_named_one_by_one_and_by_nobody_at_first() 
 def test_only_a_demonstration_takes_files_from_stand_ins_on_this_machine() -> None:
     stand_in = {"vk_api_url": "http://127.0.0.1:8001", "max_api_url": "https://platform-api2.max.ru"}
     assert read(**stand_in).hosts_of_files() == frozenset()
-    assert read(**stand_in, is_demo=True).hosts_of_files() == {"127.0.0.1:8001"}
+    assert read(**stand_in, is_demo=True).hosts_of_files() == {"127.0.0.1:8001", "127.0.0.1:8000"}

@@ -12,7 +12,7 @@ from app.sandbox.office import Office, Written
 from app.sandbox.stage import Stage
 from app.sla import service as sla
 
-PHOTO_WIDTH, PHOTO_HEIGHT = 264, 176
+PHOTO_WIDTH, PHOTO_HEIGHT = 660, 440
 MORE_AFTER_SHARE = 0.8
 TRIFLES_MINUTES_AGO = 50
 
@@ -86,6 +86,6 @@ class Citizens:
     def _photos(self, story: Story) -> list[dict[str, Any]]:
         if not story.photo:
             return []
-        url = f"{self.stage.resources.settings.base_url}/static/img/demo/{story.photo}.svg"
+        url = f"{self.stage.resources.settings.base_url}/static/img/demo/{story.photo}.jpg"
         size = {"type": "x", "url": url, "width": PHOTO_WIDTH, "height": PHOTO_HEIGHT}
         return [{"type": "photo", "photo": {"id": 1, "sizes": [size]}}]

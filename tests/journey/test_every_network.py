@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -35,7 +35,6 @@ class Town:
     credentials: Mapping[str, str]
     stand_in: StandIn
     post: str = ""
-    said: dict[str, str] = field(default_factory=dict)
 
     def register(self, installation: Installation) -> None:
         """`appeals pages add`, then the network is told where to deliver."""
@@ -58,9 +57,9 @@ class Town:
             return self
         if self.code == "vk":
             self.stand_in.order("posts", group_id=int(self.page), post_id=POST, text="Пишите")
-            return Town(**{**self.__dict__, "post": str(POST)})
+            return replace(self, post=str(POST))
         made = self.stand_in.order("posts", page=self.page, text="Пишите")
-        return Town(**{**self.__dict__, "post": str(made["post"])})
+        return replace(self, post=str(made["post"]))
 
     def write(self, number: int) -> None:
         """A citizen of his own writes."""
