@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Text, any_, literal, select
+from sqlalchemy import ARRAY, Integer, Text, any_, delete, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.appeals.drafts import save_draft
-from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, State, Wait
+from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, Part, State, Wait
 from app.appeals.telling import remember
 from app.db import NO_KEY_UPDATE
 from app.errors import Conflict, NotFound
@@ -24,7 +24,8 @@ from app.live import announce
 from app.sla import service as sla
 
 SYSTEM = Actor(label="Система", role="system")
-UNCOUNTED_REASONS = {"no_answer_needed", "spam", "duplicate", "deleted", "no_reply"}
+NO_REPLY = "no_reply"
+UNCOUNTED_REASONS = {"no_answer_needed", "spam", "duplicate", "deleted", NO_REPLY}
 PAUSES = {Wait.CITIZEN: "clarification", Wait.CHECK: "moderation"}  # as policies call them
 WAITING = {Wait.CITIZEN: "ждём ответа жителя", Wait.CHECK: "ответ на проверке у центра"}
 
@@ -86,7 +87,8 @@ async def mark_delivered(session: AsyncSession, answer: Answer, appeal: Appeal, 
     if answer.is_continued:
         enqueue(session, Job.DELIVER_ANSWERS)
     elif appeal.is_open and answer.is_question:
-        await hold(session, appeal, Wait.CITIZEN, now)
+        if appeal.waits_for != Wait.CHECK:  # a newer answer is looked at: the clock stands still for that already
+            await hold(session, appeal, Wait.CITIZEN, now)
     elif appeal.is_open:
         await mark_answered(session, appeal, now, now, is_interim=answer.is_interim)
 
@@ -107,7 +109,8 @@ async def mark_answered(
     for clock in met:
         sla.meet(clock, at)
     appeal.first_answered_at = appeal.first_answered_at or at
-    appeal.waits_for = appeal.waits_until = None
+    if appeal.waits_for is not None:  # nobody waits any longer
+        await release(session, appeal, now, "ответ у жителя")
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
     if not is_interim:
         appeal.state, appeal.closed_at, appeal.close_reason = State.ANSWERED, at, None
@@ -117,8 +120,19 @@ async def mark_answered(
         await start_clock(session, appeal, sla.FINAL, at, now, policy_code=clock.policy_code)
 
 
+async def change_hands(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """Another department is in charge: the former one's answer on check is not its own, and it owes itself no part."""
+    if appeal.waits_for == Wait.CHECK:
+        await _withdraw_checked(session, appeal, now)
+        await release(session, appeal, now, "обращение у другого отдела")
+    own = delete(Part).where(
+        col(Part.appeal_id) == appeal.id, col(Part.department_id) == appeal.department_id, col(Part.given_at).is_(None)
+    )
+    await session.execute(own)
+
+
 async def _withdraw_checked(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
-    """An answer on check is overtaken by what ends the cycle: nobody will look at it. Its words stay as a draft."""
+    """An answer on check is overtaken: nobody will look at it. Its words stay as its author's draft."""
     if appeal.waits_for != Wait.CHECK:
         return
     waiting = select(Answer).where(col(Answer.appeal_id) == appeal.id, col(Answer.state) == AnswerState.CHECK)
@@ -131,6 +145,9 @@ async def _withdraw_checked(session: AsyncSession, appeal: Appeal, now: datetime
     if author_id is not None:
         await save_draft(session, appeal.id or 0, Actor(label="", role="", user_id=author_id), text, now=now)
     record(session, appeal.id or 0, "answer_withdrawn", SYSTEM, now, text=text)
+    for clock in await sla.open_clocks(session, [appeal.id or 0]):
+        if clock.kind == sla.MODERATION:
+            sla.stop(clock, now, "withdrawn", is_counted=False)
 
 
 async def hold(session: AsyncSession, appeal: Appeal, wait: Wait, now: datetime) -> None:
@@ -156,6 +173,7 @@ async def _time_check(session: AsyncSession, appeal: Appeal, policy_code: str, n
 async def release(session: AsyncSession, appeal: Appeal, now: datetime, because: str) -> None:
     """Let the promises run on from where they stood; the check of the center is over."""
     appeal.waits_for = appeal.waits_until = None
+    await session.flush()  # what was met a moment ago is closed
     for clock in await sla.open_clocks(session, [appeal.id or 0]):
         if clock.kind == sla.MODERATION:
             sla.meet(clock, now)
@@ -236,4 +254,4 @@ async def open_by_thread(session: AsyncSession, threads: Iterable[tuple[int, str
 def may_reopen(appeal: Appeal, now: datetime, days: int) -> bool:
     """Whether a new message of its author belongs to this finished appeal."""
     is_recent = appeal.closed_at is not None and now - appeal.closed_at <= timedelta(days=days)
-    return appeal.state == State.ANSWERED and is_recent
+    return is_recent and (appeal.state == State.ANSWERED or appeal.close_reason == NO_REPLY)

@@ -54,6 +54,8 @@ async def mark_duplicate(
         raise Conflict(f"№ {parent_id} само повтор обращения № {parent.duplicate_of_id}: выберите его")
     if not parent.is_open and parent.state != State.ANSWERED:
         raise Conflict(f"№ {parent_id} закрыто без ответа: повторять нечего")
+    if appeal.danger:
+        raise Conflict("В обращении тревога: снимите её или сделайте главным его")
     if await repeats_of(session, appeal_id):
         raise Conflict("У этого обращения есть свои повторы: отсоедините их или сделайте повтором то, другое")
     await refuse_second_answer(session, appeal_id)
@@ -120,11 +122,14 @@ async def repeats_of(session: AsyncSession, appeal_id: int) -> Sequence[Appeal]:
 
 
 async def answered_repeats(session: AsyncSession, appeal_ids: Sequence[int]) -> set[int]:
-    """Which of these appeals have a final answer that was sent or is on its way."""
+    """Which of these repeats have a final answer that was sent or is on its way since they were merged."""
     sent = (AnswerState.CHECK, AnswerState.PENDING, AnswerState.SENDING, AnswerState.DELIVERED, AnswerState.UNKNOWN)
     found = await session.scalars(
-        select(col(Answer.appeal_id)).where(
+        select(col(Answer.appeal_id))
+        .join(Appeal, col(Appeal.id) == col(Answer.appeal_id))
+        .where(
             col(Answer.appeal_id).in_(appeal_ids),
+            col(Answer.created_at) >= col(Appeal.closed_at),
             col(Answer.state).in_(sent),
             col(Answer.is_interim).is_(False),
             col(Answer.is_question).is_(False),

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals.cycle import changed, finish, hold, load, place, record
+from app.appeals.cycle import change_hands, changed, finish, hold, load, place, record, release
 from app.appeals.drafts import drop_draft
 from app.appeals.models import Answer, AnswerState, Appeal, State, Wait
 from app.db import assign_ids
@@ -87,6 +87,7 @@ async def hand_to(session: AsyncSession, appeal: Appeal, department: Department,
                    "because": because}],
     }  # fmt: skip
     await place(session, appeal, department.id or 0)
+    await change_hands(session, appeal, now)
     await count_as_appeal(session, appeal)  # a department is shown no talk
     appeal.transfer_count += 1
     appeal.assignee_id = None
@@ -115,6 +116,8 @@ async def answer(
     """
     appeal = await load(session, appeal_id, actor, expected_version=expected_version, is_open=is_open)
     await refuse_second_answer(session, appeal_id)
+    if appeal.waits_for == Wait.CITIZEN:
+        await release(session, appeal, now, "отвечаем, не дождавшись жителя")
     if is_interim:
         await _refuse_endless_interim(session, appeal_id)
     parts = [
@@ -251,6 +254,9 @@ async def close(
     if reason not in CLOSE_REASONS:
         raise Invalid("Выберите причину закрытия")
     appeal = await load(session, appeal_id, actor, expected_version=expected_version)
+    repeats = select(col(Appeal.id)).where(col(Appeal.duplicate_of_id) == appeal_id).limit(1)
+    if await session.scalar(repeats) is not None:
+        raise Conflict("У обращения есть повторы: ответьте на него или отсоедините их")
     await finish(session, appeal, State.CLOSED, reason, actor, now)
     return appeal
 

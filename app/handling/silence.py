@@ -24,5 +24,5 @@ async def close_silent(resources: Resources, now: datetime) -> int:
         )
         appeals = [appeal for appeal in found if appeal.is_open]
         for appeal in appeals:
-            await cycle.finish(session, appeal, State.CLOSED, "no_reply", cycle.SYSTEM, now)
+            await cycle.finish(session, appeal, State.CLOSED, cycle.NO_REPLY, cycle.SYSTEM, now)
     return len(appeals)

@@ -134,8 +134,10 @@ def _append(batch: Batch, appeal: Appeal, message: Message) -> None:
 
 
 def is_undecided(appeal: Appeal) -> bool:
-    """Nobody has said anything to the labels and nobody works on it: the judge may think again."""
-    return appeal.state in (State.REVIEW, State.ROUTED) and not appeal.is_confirmed and appeal.transfer_count == 0
+    """Nobody has said anything to the labels and nobody works on it: the judge may think again, and of talk always."""
+    return (appeal.is_open and appeal.is_talk) or (
+        appeal.state in (State.REVIEW, State.ROUTED) and not appeal.is_confirmed and appeal.transfer_count == 0
+    )
 
 
 async def _judge(batch: Batch) -> None:
@@ -182,7 +184,8 @@ async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     if appeal.is_open and appeal.waits_for == Wait.CITIZEN:
         cycle.record(batch.session, appeal.id or 0, "citizen_replied", cycle.SYSTEM, message.received_at)
         await cycle.release(batch.session, appeal, batch.now, "житель ответил")
-    if not appeal.is_open and asks_for_an_answer(batch.resources, message.text):
+    is_reply = appeal.close_reason == cycle.NO_REPLY  # late, but what we have asked for, however short
+    if not appeal.is_open and (is_reply or asks_for_an_answer(batch.resources, message.text)):
         policy = batch.resources.settings.policy
         await cycle.reopen(batch.session, appeal, message, batch.now, policy_code=policy)
     await watch_words(batch.session, appeal, message.text, batch.now, is_new_message=True)

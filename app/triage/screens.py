@@ -17,7 +17,7 @@ from app.appeals.card import Card, read_card
 from app.appeals.disclosure import masked, shown_to_all
 from app.appeals.duplicates import answered_repeats, repeats_of
 from app.appeals.history import lines_of
-from app.appeals.models import AnswerState, Appeal, State, Wait
+from app.appeals.models import Answer, AnswerState, Appeal, State, Wait
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
 from app.appeals.queue import KIND_NAMES, STATE_NAMES, WAIT_NAMES, Cursor, Queue, Tab, tabs_for
 from app.appeals.thread import ON_ITS_WAY, conversation
@@ -203,8 +203,14 @@ async def _repeats(desk: Desk, card: Card) -> dict[str, Any]:
     return {
         "repeats": repeats,
         "answered": await answered_repeats(desk.session, [one.id or 0 for one in repeats]) if repeats else set(),
-        "same_answer": masked(final[-1].text, appeal.author_name or "") if repeats and final else "",
+        "same_answer": masked(_last_answer(final), appeal.author_name or "") if repeats else "",
     }
+
+
+def _last_answer(final: Sequence[Answer]) -> str:
+    """The whole of the last final answer, in however many parts it went."""
+    begins = max((place for place, one in enumerate(final) if one.follows_id is None), default=0)
+    return "\n\n".join(one.text for one in final[begins:])
 
 
 def _state_name(appeal: Appeal) -> str:

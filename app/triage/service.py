@@ -150,6 +150,7 @@ async def judge_again(resources: Resources, session: AsyncSession, batch: Sequen
             record_alarm(session, appeal, now)
         if _standing(appeal) != standing or alarms.alarm_in(appeal) != alarm:
             await follow_labels(session, appeal, now)
+    await parts.ask_by_rules(session, batch, now)
 
 
 def _standing(appeal: Appeal) -> tuple[str | None, int, bool]:
@@ -260,6 +261,7 @@ async def route_again(resources: Resources, session: AsyncSession, appeal: Appea
     is_moved = appeal.department_id != before
     if is_moved:
         appeal.assignee_id = None
+        await cycle.change_hands(session, appeal, now)
     if state == State.INTERIM or (state == State.IN_WORK and not is_moved):
         appeal.state = state
     await cycle.place(session, appeal, appeal.department_id)

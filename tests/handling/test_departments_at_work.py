@@ -194,6 +194,21 @@ async def test_what_ends_the_cycle_takes_the_answer_back_from_the_check_as_a_dra
     await do(vk.resources, appeals.answer, newest.id, "Сделаем", operator, now=NOW + timedelta(hours=3))
 
 
+async def test_another_department_finds_no_check_of_the_former_one(vk: VK, operator: Actor) -> None:
+    appeal, worker = await checked_answer(vk)
+    other = await other_department(vk.resources, appeal)
+    await do(vk.resources, parts.ask_part, appeal.id, other.id, operator, question="Когда?", now=NOW)
+    await do(vk.resources, appeals.reroute, appeal.id, other.id, operator, reason="", now=NOW + timedelta(hours=2))
+    now = await again(vk)
+    assert (now.waits_for, now.next_due_at is not None) == (None, True)
+    assert await rows(vk.resources, Part) == []
+    assert (await only(vk.resources, Draft)).user_id == worker.user_id
+    first, check = await rows(vk.resources, Clock)
+    assert (first.closed_at, check.close_reason, check.is_counted) == (None, "withdrawn", False)
+    theirs = await member(vk.resources, other.id or 0, "theirs")
+    await do(vk.resources, appeals.answer, appeal.id, "Наш ответ", theirs, now=NOW + timedelta(hours=2))
+
+
 # Asking the citizen
 
 
@@ -238,6 +253,25 @@ async def test_a_question_deleted_with_its_appeal_and_restored_leaves_a_due_time
     await vk.drain(NOW + timedelta(hours=2))
     now = await again(vk)
     assert now.is_open
+    assert now.next_due_at is not None
+
+
+async def test_a_late_reply_opens_the_appeal_again_however_short_it_is(vk: VK) -> None:
+    appeal, _ = await asked(vk)
+    ends_at = (await again(vk)).waits_until
+    assert ends_at is not None
+    await close_silent(vk.resources, ends_at + timedelta(minutes=1))
+    await vk.comment("Дом 12", 732, int(appeal.author_external_id), parents_stack=[731], reply_to_comment=731)
+    await vk.drain(ends_at + timedelta(days=1))
+    now = await again(vk)  # the only one still
+    assert (now.is_open, now.cycle, now.close_reason) == (True, 2, None)
+
+
+async def test_an_answer_without_waiting_for_the_citizen_lets_the_clock_run_on(vk: VK) -> None:
+    appeal, worker = await asked(vk)
+    await do(vk.resources, appeals.answer, appeal.id, "Сделаем без ответа", worker, now=NOW + timedelta(hours=1))
+    now = await again(vk)
+    assert (now.waits_for, now.waits_until) == (None, None)
     assert now.next_due_at is not None
 
 
