@@ -23,5 +23,6 @@ def configure_logging() -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # standard output is for what a command makes
+        # Standard output is for what a command makes. Asked at every line: whoever runs us may change it.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
