@@ -48,7 +48,8 @@ log = structlog.get_logger()
 EVERY_SECONDS = {10, 20, 30, 40, 50, 0}
 POLL_SECONDS = 0.05
 RECONNECT_SECONDS = 2.0
-NIGHT_SECONDS = 3 * 3600
+LONG_SECONDS = 3 * 3600
+LONG_JOBS = {Job.SIMULATE_RULES}
 DELIVERIES_AT_ONCE = 4  # a platform that lets us wait must not hold up the answers of other pages
 
 Work = Callable[[Resources], Awaitable[int]]
@@ -180,7 +181,7 @@ def _crons(jobs: Mapping[Job, Solo], settings: Settings) -> list[CronJob]:
         cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
         cron(_named(jobs[Job.TELL_DEPARTMENTS]), name="cron_tell", second={3, 13, 23, 33, 43, 53}),
         cron(_named(Solo(follow)), name="cron_requests", second={38}),
-        cron(_named(jobs[Job.SIMULATE_RULES]), name="cron_simulations", second={23}),
+        cron(_named(jobs[Job.SIMULATE_RULES]), name="cron_simulations", second={23}, timeout=LONG_SECONDS),
         cron(_named(Solo(count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
         cron(_named(Solo(close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
         cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
@@ -190,7 +191,7 @@ def _crons(jobs: Mapping[Job, Solo], settings: Settings) -> list[CronJob]:
             hour={settings.model_retrain_hour},
             minute={10},
             second=0,
-            timeout=NIGHT_SECONDS,
+            timeout=LONG_SECONDS,
         ),
     ]
 
@@ -209,7 +210,10 @@ def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
         Job.SIMULATE_RULES: Solo(replay_rules),
     }
     return Worker(
-        functions=[func(_named(run), name=job.value, max_tries=1) for job, run in jobs.items()],
+        functions=[
+            func(_named(run), name=job.value, max_tries=1, timeout=LONG_SECONDS if job in LONG_JOBS else None)
+            for job, run in jobs.items()
+        ],
         cron_jobs=_crons(jobs, resources.settings),
         timezone=ZoneInfo(resources.settings.time_zone),  # type: ignore[arg-type]  # arq takes any tzinfo
         redis_settings=redis_settings(resources.settings.redis_url),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from routing_rules.csv_tables import CO_DEPARTMENTS, Row, clean
-from routing_rules.model import Cell
 
 CELL_COLUMNS = ("id", "topic_group", "topic", "territory", "sphere", "page", "department", CO_DEPARTMENTS)
 OWN_PREFIX = "М"
@@ -58,18 +57,11 @@ def next_cell_id(ids: Iterable[str], prefix: str = OWN_PREFIX) -> str:
     return f"{prefix}-{number:03}"
 
 
-def row_of(cell: Cell) -> Row:
-    """A cell as a row of matrix.csv."""
-    return {
-        "id": cell.id,
-        "topic_group": cell.group,
-        "topic": cell.topic,
-        "territory": cell.territory,
-        "sphere": cell.sphere,
-        "page": cell.page,
-        "department": cell.department,
-        CO_DEPARTMENTS: " ".join(cell.co_departments),
-    }
+def replace_cells(matrix: str, rows: Sequence[Row]) -> str:
+    """matrix.csv with these cells instead of its own; what authors have noted of a cell stays with its id."""
+    columns, before = _read(matrix, {name for row in rows for name, value in row.items() if value})
+    noted = {row["id"]: {name: value for name, value in row.items() if name not in CELL_COLUMNS} for row in before}
+    return _write(columns, [noted.get(row["id"], {}) | row for row in rows])
 
 
 def _read(matrix: str, needed: set[str]) -> tuple[list[str], list[Row]]:

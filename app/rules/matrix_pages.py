@@ -41,7 +41,7 @@ async def upload(
     """Заменить матрицу черновика таблицей; с ошибками показать их и ничего не менять."""
     book = await open_book(request, session, version_id)
     try:
-        matrix = await matrix_from_file(book.rules, file.filename or "", await file.read())
+        matrix = await matrix_from_file(book.rules, book.opened.files[MATRIX], file.filename or "", await file.read())
         await service.change_file(session, version_id, MATRIX, matrix, actor, now=utc_now(), edition=edition)
     except RulesRefused as error:
         context = await frame(session, book, "matrix")

@@ -1,7 +1,6 @@
 """The matrix as a file that people keep: XLSX out, XLSX or CSV in."""
 
 import asyncio
-import csv
 import io
 import tempfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from openpyxl.styles import Font
 from app.public_pages.sheets import open_sheet
 from app.rules.service import RulesRefused
 from routing_rules import RuleSet
-from routing_rules.editing import CELL_COLUMNS
+from routing_rules.editing import replace_cells
 from routing_rules.sheet import SUBJECT, as_sheet, read_sheet
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -64,14 +63,15 @@ def _text(sheet: Any, value: str, *, is_bold: bool) -> Any:
     return cell
 
 
-async def matrix_from_file(rules: RuleSet, name: str, content: bytes) -> str:
-    """The text of matrix.csv made of such a file. Raises Invalid where the file is none, RulesRefused with every bad
-    row: a matrix that lost some rows on the way would send appeals astray.
+async def matrix_from_file(rules: RuleSet, matrix: str, name: str, content: bytes) -> str:
+    """The text of matrix.csv, `matrix` until now, made of such a file. Raises Invalid where the file is none.
+
+    RulesRefused with every bad row: a matrix that lost some rows on the way would send appeals astray.
     """
-    return await asyncio.to_thread(_from_file, rules, name, content)
+    return await asyncio.to_thread(_from_file, rules, matrix, name, content)
 
 
-def _from_file(rules: RuleSet, name: str, content: bytes) -> str:
+def _from_file(rules: RuleSet, matrix: str, name: str, content: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"matrix{Path(name).suffix.lower()}"
         path.write_bytes(content)
@@ -81,8 +81,4 @@ def _from_file(rules: RuleSet, name: str, content: bytes) -> str:
         problems = tuple(found.problems)
         message = f"Матрица не загружена: {problems[0]}" if problems else "В таблице нет ни одной ячейки"
         raise RulesRefused(message, problems)
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, CELL_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(found.rows)
-    return text.getvalue()
+    return replace_cells(matrix, found.rows)

@@ -120,12 +120,22 @@ async def run_waiting(resources: Resources, now: datetime) -> int:
         result = await simulate(database, before, after, last, now, tell)
     except RulesRefused as error:
         log.warning("simulation_failed", simulation_id=simulation_id, problem=str(error.problems[0]))
-        await _set(database, simulation_id, state=SimulationState.FAILED, error=error.message[:300])
+        await _fail(database, simulation_id, error.message)
+        return 1
+    except Exception as error:  # left running it would be begun anew for ever, and nobody told
+        log.exception("simulation_broke", simulation_id=simulation_id)
+        await _fail(database, simulation_id, f"Внутренняя ошибка прогона: {type(error).__name__}")
         return 1
     await _set(
         database, simulation_id, state=SimulationState.DONE, share=1.0, result=result, finished_at=utc_now()
     )  # fmt: skip
     return 1
+
+
+async def _fail(database: Database, simulation_id: int, reason: str) -> None:
+    await _set(
+        database, simulation_id, state=SimulationState.FAILED, error=reason[:300], finished_at=utc_now()
+    )  # fmt: skip
 
 
 async def _claim(session: AsyncSession, now: datetime) -> RuleSimulation | None:

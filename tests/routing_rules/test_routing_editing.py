@@ -6,7 +6,7 @@ import pytest
 
 from routing_rules import RuleSet, load, parse
 from routing_rules.differences import differences
-from routing_rules.editing import NoSuchCell, name_version, next_cell_id, put_cell, remove_cell
+from routing_rules.editing import NoSuchCell, name_version, next_cell_id, put_cell, remove_cell, replace_cells
 from routing_rules.learning import Evidence, propose, wilson_lower
 from routing_rules.matrix import address_of
 from routing_rules.sheet import as_sheet, read_sheet
@@ -35,6 +35,14 @@ def test_a_cell_is_put_replaced_and_removed_and_notes_stay() -> None:
     with pytest.raises(NoSuchCell):
         remove_cell(MATRIX, "М-99")
     assert next_cell_id(["М-001", "М-003"]) == "М-002"
+
+
+def test_a_whole_matrix_is_replaced_and_notes_stay_with_their_cells() -> None:
+    noted = MATRIX.replace("page,department", "page,department,note").replace("roads\nМ-2", "roads,сверено\nМ-2")
+    replaced = replace_cells(
+        noted, [{"id": "М-1", "topic": "Ямы", "department": "city"}, {"id": "М-9", "department": "roads"}]
+    )
+    assert [line for line in replaced.splitlines() if line][1:] == ["М-1,,Ямы,,,,city,сверено", "М-9,,,,,,roads,"]
 
 
 def test_a_co_executor_is_carried_into_the_decision_and_its_trace() -> None:
