@@ -61,12 +61,12 @@ class Comparison:
     def is_better(self) -> bool:
         """Better with confidence on the main label and on no other significantly worse."""
         main = self.kinds.get(MAIN_KIND)
-        return (
-            main is not None
-            and main.rows >= LEAST_ROWS
-            and main.is_better
-            and not any(other.is_worse for other in self.kinds.values())
-        )
+        return main is not None and main.rows >= LEAST_ROWS and main.is_better and not self._worse
+
+    @property
+    def _worse(self) -> list[str]:
+        """Kinds that got worse, with enough rows to say so: one label must not veto."""
+        return [kind for kind, other in self.kinds.items() if other.is_worse and other.rows >= LEAST_ROWS]
 
     @property
     def verdict(self) -> str:
@@ -74,9 +74,8 @@ class Comparison:
         main = self.kinds.get(MAIN_KIND)
         if main is None or main.rows < LEAST_ROWS:
             return f"Свежих меток {main.rows if main else 0}, для решения нужно хотя бы {LEAST_ROWS}"
-        worse = [kind for kind, other in self.kinds.items() if other.is_worse]
-        if worse:
-            return f"Значимо хуже: {', '.join(worse)}"
+        if self._worse:
+            return f"Значимо хуже: {', '.join(self._worse)}"
         return "Лучше с уверенностью 95 %" if main.is_better else "Не лучше с уверенностью 95 %"
 
     @classmethod

@@ -1,7 +1,8 @@
 """What people said to the judge's labels, as messages to learn from: the last word on each appeal, oldest first."""
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,7 @@ from sqlmodel import col
 from app.appeals.models import Appeal
 from app.triage.models import LabelChoice
 from app.triage.service import LABEL_KINDS
+from classifier import Judge
 from classifier.dataset import Corpus, corpus_of
 from classifier.masking import masked
 from classifier.normalise import fingerprint
@@ -22,18 +24,30 @@ MOST_CHOICES: Final = 60_000
 """The newest; a correction learns from 6,000 messages at most, and three kinds of labels may be chosen of each."""
 NEWEST_SHARE: Final = 0.2
 SHORTEST_NAME: Final = 3
+_VOWELS: Final = "аеёиоуыэюяйь"
+_ENDINGS: Final = "ами|ями|ого|его|ому|ему|ой|ей|ою|ею|ом|ем|ым|им|ых|их|ах|ях|а|я|у|ю|е|и|ы|й|ь"
+
+_Choice = tuple[int, str, str, datetime, str, str | None]
+"""Of a label: appeal, kind, label, when; the appeal's words and the name of its author."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Labelled messages, oldest first, and when each got its last label."""
+    """Labelled messages, oldest first, when each got its last label, and their words as they were written.
+
+    Those words are for asking a model whether it has learned from them: one trained on an export has seen no masks.
+    """
 
     corpus: Corpus
     at: list[datetime]
+    written: list[str]
 
-    def after(self, moment: datetime | None) -> Corpus:
-        """The messages labelled later; all of them for None."""
-        return self.corpus.where(np.array([moment is None or at > moment for at in self.at], dtype=bool))
+    def unseen(self, judges: Sequence[Judge], moment: datetime | None) -> Corpus:
+        """The messages labelled after `moment` (all of them for None) that none of these models has learned from."""
+        kept = np.array([moment is None or at > moment for at in self.at], dtype=bool)
+        for judge in judges:
+            kept &= ~judge.has_seen(self.written)
+        return self.corpus.where(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
     """Every labelled appeal with words, personal data masked. A chosen topic tells its group too."""
     last = (
         select(col(LabelChoice.id))
+        .where(col(LabelChoice.label_kind).in_(LABEL_KINDS))  # a dismissed alarm is no label of the message
         .distinct(col(LabelChoice.appeal_id), col(LabelChoice.label_kind))
         .order_by(col(LabelChoice.appeal_id), col(LabelChoice.label_kind), col(LabelChoice.id).desc())
         .subquery()
@@ -64,12 +79,20 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
         .order_by(col(LabelChoice.at).desc(), col(LabelChoice.id).desc())
         .limit(MOST_CHOICES)
     )  # fmt: skip
+    chosen = list(reversed((await session.execute(statement)).tuples().all()))
+    return await asyncio.to_thread(_gather, chosen, topic_to_group)  # masking 60,000 texts takes seconds
+
+
+def _gather(chosen: Iterable[_Choice], topic_to_group: Mapping[str, str]) -> Examples:
+    """One message an appeal out of its labels, the oldest label first."""
     texts: dict[int, str] = {}
+    written: dict[int, str] = {}
     labels: dict[int, dict[str, str]] = {}
     times: dict[int, datetime] = {}
-    for appeal_id, kind, chosen, at, text, author in reversed((await session.execute(statement)).all()):
-        texts.setdefault(appeal_id, without_author(masked(text), author))
-        labels.setdefault(appeal_id, {})[kind] = chosen
+    for appeal_id, kind, label, at, text, author in chosen:
+        if appeal_id not in texts:
+            texts[appeal_id], written[appeal_id] = without_author(masked(text), author), text
+        labels.setdefault(appeal_id, {})[kind] = label
         times[appeal_id] = at
     for of_appeal in labels.values():
         group = topic_to_group.get(of_appeal.get("topic", ""))
@@ -78,14 +101,22 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
     order = sorted(texts, key=lambda appeal_id: (times[appeal_id], appeal_id))
     columns: dict[str, list[str]] = {kind: [labels[one].get(kind, "") for one in order] for kind in LABEL_KINDS}
     known = {kind: values for kind, values in columns.items() if any(values)}
-    return Examples(corpus_of([texts[one] for one in order], known), [times[one] for one in order])
+    return Examples(
+        corpus_of([texts[one] for one in order], known), [times[one] for one in order], [written[one] for one in order]
+    )
 
 
 def without_author(text: str, author: str | None) -> str:
-    """The text without its author's name, in any of its forms: people sign what they write."""
-    names = [name for name in re.findall(r"\w+", author or "") if len(name) >= SHORTEST_NAME]
-    for name in names:
-        text = re.sub(rf"\b{re.escape(name[: max(SHORTEST_NAME, len(name) - 1)])}\w{{0,4}}\b", "@имя", text, flags=re.I)
+    """The text without its author's name, in any of its cases: people sign what they write.
+
+    Only where it is written as a name: «нет света» stays, whoever complains of it.
+    """
+    for name in re.findall(r"\w+", author or ""):
+        if len(name) < SHORTEST_NAME:
+            continue
+        stem = name[:-1] if name[-1].lower() in _VOWELS else name
+        form = rf"\b{re.escape(stem[0].upper())}(?i:{re.escape(stem[1:])}(?:{_ENDINGS})?)\b"
+        text = re.sub(form, "@имя", text)
     return text
 
 

@@ -96,6 +96,7 @@ def _step_back() -> None:
 async def _let_go_of_old_challengers(resources: Resources, now: datetime) -> None:
     """Who was not wanted for a month is retired without its files: a night leaves nine megabytes."""
     async with resources.database.transaction() as session:
+        await registry.lock_models(session)
         old = list(
             await session.scalars(
                 select(ModelVersion).where(

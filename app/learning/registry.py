@@ -96,7 +96,7 @@ async def promote(
 
     Raises NotFound, Conflict (it judges already, or was compared with another champion), Invalid (not better).
     """
-    await _lock(session)
+    await lock_models(session)
     row, before = await find(session, version), await champion(session)
     if row.state == ModelState.CHAMPION:
         raise Conflict(f"Модель {version} уже работает")
@@ -106,11 +106,22 @@ async def promote(
         before.state = ModelState.RETIRED
         await session.flush()  # two champions at once are refused by the index
     await _forget_verdicts(session)
+    await _leave_line(session, row, before)
     row.state, row.promoted_at, row.promoted_by = ModelState.CHAMPION, now, actor.label
     row.replaced, row.note = before.version if before else None, reason or None
     row.problem = row.problem_at = None
     audit(session, actor.label, "model_promoted", now, version=version, replaced=row.replaced, reason=reason or None)
     return row
+
+
+async def _leave_line(session: AsyncSession, row: ModelVersion, before: ModelVersion | None) -> None:
+    """Who reigns again stands in the line once: taken back, the model before him follows, and not he himself."""
+    above = before
+    while above is not None and above.replaced is not None:
+        if above.replaced == row.version:
+            above.replaced = row.replaced
+            return
+        above = await session.get(ModelVersion, above.replaced)
 
 
 def _require_better(row: ModelVersion, comparison: Comparison | None, before: ModelVersion | None) -> None:
@@ -124,11 +135,13 @@ def _require_better(row: ModelVersion, comparison: Comparison | None, before: Mo
 
 async def rollback(session: AsyncSession, actor: Actor, *, now: datetime, reason: str = "") -> str:
     """Take the champion back; the name of the model that judges again. Raises Conflict where there is no champion."""
-    await _lock(session)
+    await lock_models(session)
     row = await champion(session)
     if row is None:
         raise Conflict("Работает поставляемая модель: возвращать нечего")
     before = await session.get(ModelVersion, row.replaced) if row.replaced else None
+    while before is not None and before.state == ModelState.REFUSED:
+        before = await session.get(ModelVersion, before.replaced) if before.replaced else None
     row.state, row.note = ModelState.RETIRED, reason or row.note
     row.problem = row.problem_at = None
     await session.flush()
@@ -144,6 +157,7 @@ async def rollback(session: AsyncSession, actor: Actor, *, now: datetime, reason
 
 async def refuse(session: AsyncSession, version: str, actor: Actor, *, now: datetime, problem: str = "") -> None:
     """Decide against a challenger, or learn that its file is no model. Raises NotFound, Conflict."""
+    await lock_models(session)
     row = await find(session, version)
     if row.state == ModelState.CHAMPION:
         raise Conflict(f"Модель {version} работает: её можно только заменить или вернуть прежнюю")
@@ -157,6 +171,6 @@ async def _forget_verdicts(session: AsyncSession) -> None:
     await session.execute(update(ModelVersion).values(is_better=False))
 
 
-async def _lock(session: AsyncSession) -> None:
+async def lock_models(session: AsyncSession) -> None:
     """One promotion at a time, until the end of the transaction."""
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('model_version'))"))

@@ -19,6 +19,7 @@ from app.learning.files import NEEDED_KIND, new_folder, open_model, read_model, 
 from app.learning.models import ModelVersion
 from app.resources import Resources
 from app.triage.models import LabelChoice
+from app.triage.service import LABEL_KINDS
 from classifier import Judge
 from classifier.artifact import FILE_NAME, Arrays, Manifest, read_artifact
 from classifier.dataset import Corpus, Source
@@ -107,7 +108,8 @@ async def compare_with_champion(resources: Resources, version: str, seed: int = 
     after = await asyncio.to_thread(open_model, resources.settings, row)
     async with resources.database.transaction() as session:
         examples = await read_examples(session, before.manifest.topic_to_group)
-    corpus = examples.after(_newer(row.taught_until, best.taught_until if best else None))
+    moment = _newer(row.taught_until, best.taught_until if best else None)
+    corpus = await asyncio.to_thread(examples.unseen, (before, after), moment)
     if not corpus.texts:
         return None
     found = await asyncio.to_thread(
@@ -127,7 +129,7 @@ async def count_new_labels(resources: Resources) -> int:
     """Labels that came after the last model was trained."""
     async with resources.database.transaction() as session:
         known = await session.scalar(select(func.max(col(ModelVersion.labels_until))))
-        statement = select(func.count()).select_from(LabelChoice)
+        statement = select(func.count()).where(col(LabelChoice.label_kind).in_(LABEL_KINDS))
         if known is not None:
             statement = statement.where(col(LabelChoice.at) > known)
         return await session.scalar(statement) or 0

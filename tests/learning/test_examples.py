@@ -1,8 +1,12 @@
 """What teaches: the last word on each appeal, without names, and never what is held out."""
 
 from datetime import timedelta
+from typing import Any
+
+import numpy as np
 
 from app.learning.examples import known_to, read_examples, split_by_time, without_author
+from app.learning.teaching import count_new_labels
 from app.resources import Resources
 from app.triage.models import LabelChoice
 from tests.conftest import NOW
@@ -36,6 +40,33 @@ async def test_names_of_authors_do_not_reach_training(resources: Resources, labe
 def test_an_author_is_hidden_in_every_form_of_the_name() -> None:
     assert without_author("Пишет ПРИМЕРОВОЙ Анне сестра", "Анна Примерова") == "Пишет @имя @имя сестра"
     assert without_author("Яма", None) == "Яма"
+    assert without_author("Вернуть левый фонарь, нет света. Света Левина", "Света Лев") == (
+        "Вернуть левый фонарь, нет света. @имя Левина"
+    )
+
+
+async def test_a_dismissed_alarm_is_no_label_to_learn_from(resources: Resources, label: Label) -> None:
+    await label([PIT, COLD])
+    first = (await rows(resources, LabelChoice))[0]
+    async with resources.database.transaction() as session:
+        word = first.model_dump(exclude={"id"}) | {"label_kind": "alarm", "at": NOW + timedelta(hours=1)}
+        session.add(LabelChoice(**word))
+    examples = await do(resources, read_examples, {})
+    assert examples.at[-1] < NOW + timedelta(hours=1)
+    assert await count_new_labels(resources) == 2
+
+
+async def test_a_model_that_learned_the_signed_words_has_seen_the_masked_ones(
+    resources: Resources, label: Label
+) -> None:
+    await label([PIT, COLD])
+    examples = await do(resources, read_examples, {})
+
+    class Learned:
+        def has_seen(self, texts: list[str]) -> np.ndarray[Any, Any]:
+            return np.array([text == PIT["text"] for text in texts])
+
+    assert examples.unseen([Learned()], None).texts == [COLD["text"]]  # type: ignore[list-item]
 
 
 async def test_the_newest_fifth_is_held_out_and_its_repeats_do_not_teach(resources: Resources, label: Label) -> None:

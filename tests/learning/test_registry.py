@@ -87,6 +87,17 @@ async def test_each_rollback_goes_one_champion_back_past_those_taken_back_before
         await do(resources, registry.rollback, boss, now=NOW)
 
 
+async def test_a_champion_who_reigns_again_leaves_the_shipped_model_within_reach(
+    resources: Resources, register: Register, boss: Actor
+) -> None:
+    one, two = [await register(f"2026-11-1{day}T00:00:00Z") for day in (7, 8)]
+    for row in (one, two, one):
+        await do(resources, registry.promote, row.version, None, boss, now=NOW, reason="а")
+    assert await do(resources, registry.rollback, boss, now=NOW) == two.version
+    await do(resources, registry.refuse, one.version, boss, now=NOW)
+    assert await do(resources, registry.rollback, boss, now=NOW) == registry.SHIPPED
+
+
 async def test_a_new_champion_makes_earlier_verdicts_void(
     resources: Resources, register: Register, boss: Actor
 ) -> None:
