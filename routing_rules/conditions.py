@@ -1,25 +1,21 @@
 """The conditions an exception may set: one function each, and the table that names them.
 
-A condition reads its value from the rule set (typed, refused with a Russian sentence), tells whether it holds, and,
-where it asks for equality, which values of a case could make it hold: by these the engine finds the few exceptions
-worth testing. The order of the table is the order of selectivity. Cost is bounded: set look-ups and one pass over the
-text; nothing of a rule is ever executed.
+A condition reads its value from the rule set (typed, refused with a Russian sentence), tells whether it holds, and
+makes a finder that tells it of all rules at once. The order of the table is the order of selectivity. Cost is bounded:
+look-ups and one pass over the text; nothing of a rule is ever executed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from routing_rules.case import Case
+from routing_rules.finders import Finder, Wanted, by_value, by_values, by_word, one_by_one
 from routing_rules.territory import is_territory_code, territory_path
-from routing_rules.words import WordIndex, Words, words_of
-
-Finder = Callable[[Case], Iterable[int]]
-"""Tells the positions of exactly those exceptions whose condition holds for a case."""
-
+from routing_rules.words import Words, words_of
 
 MOST_EARLIER = 100
 MOST_EARLIER_DAYS = 365
@@ -65,7 +61,8 @@ class Condition:
     """One row of the table: `title` names it to managers. `covers(a, b)`: whenever b holds, a holds too (used to find
     unreachable rules).
 
-    `index` makes a finder of (position, wanted) pairs; a condition without one is tested rule by rule.
+    `finder` makes a finder of what the rules want; a condition without one compares each value once. `is_telling`: a
+    rule of which this holds and another condition does not is worth a word in the trace.
     """
 
     title: str
@@ -73,27 +70,32 @@ class Condition:
     holds: Callable[[Case, Any], bool]
     covers: Callable[[Any, Any], bool]
     otherwise: str
-    index: Callable[[Iterable[tuple[int, Any]]], Finder] | None = None
+    finder: Callable[[Wanted, int], Finder] | None = None
+    is_telling: bool = False
+
+    def find_by(self, wanted: Wanted, without: int) -> Finder:
+        """The finder for the rules that set this condition, and the mask of those that do not."""
+        return self.finder(wanted, without) if self.finder else one_by_one(self.holds, wanted, without)
 
 
-def platform(case: Case) -> Collection[str]:
+def platform(case: Case) -> str | None:
     """The platform of the message: vk, ok, max, telegram, viber."""
-    return (case.facts.platform,)
+    return case.facts.platform
 
 
-def kind(case: Case) -> Collection[str]:
+def kind(case: Case) -> str | None:
     """`comment` or `message` (private)."""
-    return (case.facts.kind,)
+    return case.facts.kind
 
 
-def page(case: Case) -> Collection[str]:
+def page(case: Case) -> str | None:
     """The official page, by its id on the platform."""
-    return (case.facts.page,)
+    return case.facts.page
 
 
-def sphere(case: Case) -> Collection[str]:
+def sphere(case: Case) -> str | None:
     """The sphere of the page: health, education…"""
-    return () if case.facts.sphere is None else (case.facts.sphere,)
+    return case.facts.sphere
 
 
 def topic(case: Case) -> Collection[str]:
@@ -101,9 +103,9 @@ def topic(case: Case) -> Collection[str]:
     return case.topics
 
 
-def topic_group(case: Case) -> Collection[str]:
+def topic_group(case: Case) -> str | None:
     """The believed topic group."""
-    return () if case.group is None else (case.group,)
+    return case.group
 
 
 def territory(case: Case) -> Collection[str]:
@@ -136,9 +138,9 @@ def earlier_appeals_at_least(case: Case, wanted: Earlier) -> bool:
     return sum(days < wanted.days for days in case.facts.earlier) >= wanted.times
 
 
-def weekday(case: Case) -> Collection[str]:
+def weekday(case: Case) -> str | None:
     """The day of the week on which the citizen wrote."""
-    return () if case.facts.at is None else (WEEKDAYS[case.facts.at.weekday()],)
+    return None if case.facts.at is None else WEEKDAYS[case.facts.at.weekday()]
 
 
 def hours(case: Case, wanted: Hours) -> bool:
@@ -230,57 +232,54 @@ def _territories_cover(general: frozenset[str], narrow: frozenset[str]) -> bool:
     return all(not general.isdisjoint(territory_path(code)) for code in narrow)
 
 
-def _by_word(wanted: Iterable[tuple[int, Words]]) -> Finder:
-    index = WordIndex(wanted)
-    return lambda case: index.find(case.facts.text, case.tokens)
-
-
-def _by_value(seen: Callable[[Case], Collection[str]]) -> Callable[[Iterable[tuple[int, frozenset[str]]]], Finder]:
-    def index(wanted: Iterable[tuple[int, frozenset[str]]]) -> Finder:
-        positions: dict[str, list[int]] = {}
-        for position, names in wanted:
-            for name in names:
-                positions.setdefault(name, []).append(position)
-        return lambda case: [position for value in seen(case) for position in positions.get(value, ())]
-
-    return index
-
-
-def _by_severity(wanted: Iterable[tuple[int, int]]) -> Finder:
-    pairs = list(wanted)
-    reached = [[position for position, least in pairs if least <= severity] for severity in range(6)]
-    return lambda case: reached[max(0, min(case.facts.severity, 5))]
-
-
 def _one_of(
+    title: str,
+    seen: Callable[[Case], str | None],
+    otherwise: str,
+    read: Callable[[object], frozenset[str]] = _read_names,
+) -> Condition:
+    """A condition of equality: what is seen in the case is one of the wanted names."""
+    return Condition(
+        title=title,
+        read=read,
+        holds=lambda case, wanted: seen(case) in wanted,
+        covers=frozenset.issuperset,
+        otherwise=otherwise,
+        finder=by_value(seen),
+        is_telling=True,
+    )
+
+
+def _any_of(
     title: str,
     seen: Callable[[Case], Collection[str]],
     otherwise: str,
     read: Callable[[object], frozenset[str]] = _read_names,
     covers: Callable[[frozenset[str], frozenset[str]], bool] = frozenset.issuperset,
 ) -> Condition:
-    """A condition of equality: one of the wanted names is among those seen in the case."""
+    """A condition of equality: something seen in the case is one of the wanted names."""
     return Condition(
         title=title,
         read=read,
         holds=lambda case, wanted: not wanted.isdisjoint(seen(case)),
         covers=covers,
         otherwise=otherwise,
-        index=_by_value(seen),
+        finder=by_values(seen),
+        is_telling=True,
     )
 
 
 CONDITIONS: dict[str, Condition] = {
     "page": _one_of("страница", page, "другая страница"),
-    "topic": _one_of("тема", topic, "тема другая или ниже порога"),
-    "words": Condition("слова", _read_words, words, Words.cover, "в тексте нет нужных слов", _by_word),
+    "topic": _any_of("тема", topic, "тема другая или ниже порога"),
+    "words": Condition("слова", _read_words, words, Words.cover, "в тексте нет нужных слов", by_word, True),
     "topic_group": _one_of("группа тем", topic_group, "группа тем другая или ниже порога"),
-    "territory": _one_of("территория", territory, "другая территория", _read_territories, _territories_cover),
+    "territory": _any_of("территория", territory, "другая территория", _read_territories, _territories_cover),
     "sphere": _one_of("сфера", sphere, "страница другой сферы"),
     "platform": _one_of("площадка", platform, "другая площадка"),
     "kind": _one_of("вид", kind, "другой вид сообщения", _read_kinds),
     "severity_at_least": Condition(
-        "важность от", _read_severity, severity_at_least, int.__le__, "важность ниже", _by_severity
+        "важность от", _read_severity, severity_at_least, int.__le__, "важность ниже", is_telling=True
     ),
     "confidence_at_least": Condition(
         "уверенность от", _read_share, confidence_at_least, float.__le__, "уверенность ниже"

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from routing_rules.case import Case
-from routing_rules.exceptions import LOST_SHOWN, ExceptionIndex
+from routing_rules.exceptions import LOST_SHOWN, ExceptionIndex, Judged, destination
 from routing_rules.matrix import Matrix, why_lost
-from routing_rules.model import (
-    PAGE_OWNER,
-    Cell,
-    Decision,
-    DepartmentEntry,
-    Facts,
-    Label,
-    Layer,
-    Outcome,
-    Step,
-    Tables,
-)
+from routing_rules.model import Cell, Decision, DepartmentEntry, Facts, Label, Layer, Outcome, Step, Tables
 from routing_rules.naming import Names, share
 
 DEFAULT_RULE = "default"
@@ -29,9 +20,9 @@ class RuleSet:
         self.tables = tables
         self.names = Names(tables)
         self._labels = {label.name: label for label in tables.labels}
+        self._paths = {label.name: label.path for label in tables.labels}
         self._exceptions = ExceptionIndex(tables.exceptions, self.names)
         self._matrix = Matrix(tables.cells)
-        self._steps: dict[tuple[str, str, str], Step] = {}
 
     @property
     def version(self) -> str:
@@ -61,99 +52,113 @@ class RuleSet:
         return self._matrix.candidates(case)
 
     def decide(self, facts: Facts) -> Decision:
-        """The department in charge and why. Never raises: a rule that fails is skipped, with a step that says so."""
-        case, steps = self._believe(facts)
-        steps += self._exceptions.judge(case)
-        winner = steps[-1]
-        cells = self._cells(case, steps)
-        if winner.outcome == "won" and winner.department:
-            steps += [self._lost_step(cell, case, "исключение важнее") for cell in cells[:1]]
-            return self._decision(winner.department, winner.rule, "exception", steps)
+        """The department in charge and why. Never raises: a rule that fails is skipped, and the decision says so."""
+        case, doubt = self._believe(facts)
+        judged = self._exceptions.judge(case)
+        cells, trouble = self._cells(case)
+        version = self.tables.version
+        failed = self._failed(doubt, judged, trouble) if doubt or trouble or judged.failed else ()
+        explain = partial(self._explain, case, doubt, judged, cells, trouble)
+        if rule := judged.winner:
+            department = destination(rule.department, case)
+            return Decision(department, rule.id, "exception", version, (), failed, explain)
         if cells:
-            steps += self._matrix_steps(case, cells)
-            return self._decision(_destination(cells[0], case), cells[0].id, "matrix", steps, cells[0].co_departments)
-        steps += self._default_steps(case)
-        return self._decision(self.tables.default, DEFAULT_RULE, "default", steps)
+            cell = cells[0]
+            department = destination(cell.department, case)
+            return Decision(department, cell.id, "matrix", version, cell.co_departments, failed, explain)
+        return Decision(self.tables.default, DEFAULT_RULE, "default", version, (), failed, explain)
 
-    def _decision(
-        self, department: str, rule: str, layer: Layer, steps: list[Step], co_departments: tuple[str, ...] = ()
-    ) -> Decision:
-        return Decision(department, rule, layer, tuple(steps), self.tables.version, co_departments)
-
-    def _believe(self, facts: Facts) -> tuple[Case, list[Step]]:
+    def _believe(self, facts: Facts) -> tuple[Case, Exception | None]:
         try:
-            case, because = self._climb(facts)
+            return self._climb(facts), None
         except Exception as error:  # broken facts must not lose an appeal
-            because = f"Уверенность не разобрана из-за сбоя: {type(error).__name__}: {error}"
-            return Case(facts, (), None), [Step("confidence", "", "skipped", None, because)]
-        return case, [Step("confidence", "", "info", None, because)]
+            return Case(facts, (), None), error
 
-    def _climb(self, facts: Facts) -> tuple[Case, str]:
-        """The confidence ladder: topic, else topic group, else nothing; and the sentence that says which."""
-        least = self.tables.thresholds
-        is_group_believed = facts.topic_group is not None and facts.group_confidence >= least.group
-        group = facts.topic_group if is_group_believed else None
-        topic_against = _against("Тема", facts.topic, facts.topic_confidence, least.topic)
-        if facts.topic is not None and facts.topic_confidence >= least.topic:
-            label = self._labels.get(facts.topic)
-            if label is None:
-                return Case(facts, (facts.topic,), group), f"{topic_against}; в таблице соответствий её нет"
-            known_as = f", в таблице «{label.table_topic}»" if len(label.path) > 1 else ""
-            return Case(facts, label.path, label.group), topic_against + known_as
-        group_against = _against("группа", facts.topic_group, facts.group_confidence, least.group)
-        verdict = "решает группа" if is_group_believed else "решает человек"
-        return Case(facts, (), group), f"{topic_against}; {group_against}: {verdict}"
+    def _climb(self, facts: Facts) -> Case:
+        """The confidence ladder: topic, else topic group, else nothing."""
+        topic, least = facts.topic, self.tables.thresholds
+        if topic is not None and _reaches(facts.topic_confidence, least.topic):
+            if label := self._labels.get(topic):
+                return Case(facts, self._paths[topic], label.group)
+            return Case(facts, (topic,), self._believed_group(facts))
+        return Case(facts, (), self._believed_group(facts))
 
-    def _cells(self, case: Case, steps: list[Step]) -> tuple[Cell, ...]:
+    def _believed_group(self, facts: Facts) -> str | None:
+        group = facts.topic_group
+        is_believed = group is not None and _reaches(facts.group_confidence, self.tables.thresholds.group)
+        return group if is_believed else None
+
+    def _cells(self, case: Case) -> tuple[tuple[Cell, ...], Exception | None]:
         try:
-            return self._matrix.candidates(case)
+            return self._matrix.candidates(case), None
         except Exception as error:  # likewise
-            because = f"Таблица компетенций пропущена из-за сбоя: {type(error).__name__}: {error}"
-            steps.append(Step("matrix", "", "skipped", None, because))
-            return ()
+            return (), error
 
-    def _matrix_steps(self, case: Case, cells: tuple[Cell, ...]) -> list[Step]:
-        winner = cells[0]
-        losers = self._would_have_been(case, cells)
-        losers += [self._lost_step(cell, case, why_lost(cell, winner)) for cell in cells[1 : LOST_SHOWN + 1]]
-        return [self._won_step(winner, case), *losers[:LOST_SHOWN]]
+    def _failed(self, doubt: Exception | None, judged: Judged, trouble: Exception | None) -> tuple[str, ...]:
+        return ("confidence",) * bool(doubt) + self._exceptions.skipped(judged) + ("matrix",) * bool(trouble)
 
-    def _default_steps(self, case: Case) -> list[Step]:
-        department = self.tables.default
-        because = f"Ни одно правило не подошло, решает {self.names.department(department)}"
-        return [Step("default", DEFAULT_RULE, "won", department, because), *self._would_have_been(case, ())]
+    def _explain(
+        self, case: Case, doubt: Exception | None, judged: Judged, cells: tuple[Cell, ...], trouble: Exception | None
+    ) -> tuple[Step, ...]:
+        """The trace of a decision."""
+        steps = [_skipped("confidence", "Уверенность не разобрана", doubt) if doubt else self._believed_step(case)]
+        steps += self._exceptions.explain(case, judged)
+        if trouble:
+            steps.append(_skipped("matrix", "Таблица компетенций пропущена", trouble))
+        if judged.winner:
+            return *steps, *(self._lost_step(cell, case, "исключение важнее") for cell in cells[:1])
+        guess = self._unbelieved(case)
+        losers = [self._lost_step(guess, case, "уверенность ниже порога")] if guess and guess not in cells else []
+        losers += [self._lost_step(cell, case, why_lost(cell, cells[0])) for cell in cells[1 : LOST_SHOWN + 1]]
+        won = self._step(cells[0], case, "won", "Матрица: ", "") if cells else self._default_step()
+        return *steps, won, *losers[:LOST_SHOWN]
 
-    def _would_have_been(self, case: Case, covering: tuple[Cell, ...]) -> list[Step]:
+    def _believed_step(self, case: Case) -> Step:
+        facts, least = case.facts, self.tables.thresholds
+        because = _against("Тема", facts.topic, facts.topic_confidence, least.topic)
+        if not case.topics:
+            verdict = "решает группа" if case.group is not None else "решает человек"
+            because += f"; {_against('группа', facts.topic_group, facts.group_confidence, least.group)}: {verdict}"
+        elif facts.topic not in self._labels:
+            because += "; в таблице соответствий её нет"
+        elif len(case.topics) > 1:
+            because += f", в таблице «{case.topics[-1]}»"
+        return Step("confidence", "", "info", None, because)
+
+    def _unbelieved(self, case: Case) -> Cell | None:
         """Where the best guess would have gone, had its label been believed: a hint for whoever checks by hand."""
         facts = case.facts
         if case.topics or (case.group and not facts.topic):
-            return []
+            return None
         label = self._labels.get(facts.topic) if isinstance(facts.topic, str) else None
         topics = label.path if label else (facts.topic,) if facts.topic else ()
-        guess = self._cells(Case(facts, topics, label.group if label else facts.topic_group), [])
-        return [self._lost_step(cell, case, "уверенность ниже порога") for cell in guess[:1] if cell not in covering]
+        cells, _ = self._cells(Case(facts, topics, label.group if label else facts.topic_group))
+        return cells[0] if cells else None
 
-    def _won_step(self, cell: Cell, case: Case) -> Step:
-        return self._step(cell, case, "won", "Матрица: ", "")
+    def _default_step(self) -> Step:
+        department = self.tables.default
+        because = f"Ни одно правило не подошло, решает {self.names.department(department)}"
+        return Step("default", DEFAULT_RULE, "won", department, because)
 
     def _lost_step(self, cell: Cell, case: Case, why: str) -> Step:
         return self._step(cell, case, "lost", "Проиграло: ", f", {why}")
 
     def _step(self, cell: Cell, case: Case, outcome: Outcome, before: str, after: str) -> Step:
-        """Steps of cells repeat: one for each cell, outcome and owner of the page is made and kept."""
-        destination = _destination(cell, case)
-        key = (cell.id, destination, after)
-        step = self._steps.get(key)
-        if step is None:
-            beside = "".join(f", соисполнитель {self.names.department(code)}" for code in cell.co_departments)
-            because = f"{before}{self.names.cell(cell)} → {self.names.department(destination)}{beside}{after}"
-            step = self._steps[key] = Step("matrix", cell.id, outcome, destination, because)
-        return step
+        department = destination(cell.department, case)
+        beside = "".join(f", соисполнитель {self.names.department(code)}" for code in cell.co_departments)
+        because = f"{before}{self.names.cell(cell)} → {self.names.department(department)}{beside}{after}"
+        return Step("matrix", cell.id, outcome, department, because)
 
 
-def _destination(cell: Cell, case: Case) -> str:
-    """The cell's department, or the owner of the page where it says so."""
-    return case.owner or cell.department if cell.department == PAGE_OWNER else cell.department
+def _reaches(confidence: float, threshold: float) -> bool:
+    """Whether a label is believed. Raises for what is not a probability."""
+    if not 0.0 <= confidence <= 1.0:
+        raise ValueError(f"{confidence} не вероятность")
+    return confidence >= threshold
+
+
+def _skipped(layer: Layer, what: str, error: Exception) -> Step:
+    return Step(layer, "", "skipped", None, f"{what} из-за сбоя: {type(error).__name__}: {error}")
 
 
 def _against(kind: str, label: str | None, confidence: float, threshold: float) -> str:

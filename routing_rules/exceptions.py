@@ -1,137 +1,212 @@
 """Layer of exceptions: the first active rule that matches wins.
 
-Only rules whose most selective condition holds are tested: an index over that condition's values finds them. The steps
-of the trace are made once, with the rule: a decision only collects them.
+A set of rules is a mask, an integer with one bit a rule, the first rule lowest. Each condition tells at once which
+rules it does not keep back; what is left when all have spoken are the rules that match.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from functools import reduce
+from operator import and_, or_
+from typing import Any, NamedTuple
 
 from routing_rules.case import Case
-from routing_rules.conditions import CONDITIONS, Finder
+from routing_rules.conditions import CONDITIONS
+from routing_rules.finders import Finder
 from routing_rules.model import PAGE_OWNER, ExceptionRule, Mode, Outcome, Step
 from routing_rules.naming import Names
 
 LOST_SHOWN = 3
 
-Test = tuple[Callable[[Case, Any], bool], Any, Step | None]
-"""Whether a condition holds, the value wanted, and the step to show if it does not."""
+
+class Asked(NamedTuple):
+    """A condition and the rules that set it; `keyed`: of these, the rules whose first, telling condition it is."""
+
+    name: str
+    find: Finder
+    rules: int
+    keyed: int
 
 
-class CompiledException:
-    """An exception with its conditions bound. Its key, the most selective condition, is left to the index."""
+class Failed(NamedTuple):
+    """Rules that could not be tested, and why."""
 
-    __slots__ = ("_names", "_rest", "_unless", "_unless_step", "_won_step", "key", "rule")
+    rules: int
+    error: Exception
 
-    def __init__(self, rule: ExceptionRule, names: Names) -> None:
-        order = [name for name in CONDITIONS if name in rule.when]
-        self.rule = rule
-        self.key = order[0] if order and CONDITIONS[order[0]].index else None
-        self._names = names
-        self._rest: list[Test] = [
-            (CONDITIONS[name].holds, rule.when[name], self._lost(CONDITIONS[name].otherwise))
-            for name in order
-            if name != self.key
-        ]
-        self._unless: list[Test] = [(CONDITIONS[name].holds, value, None) for name, value in rule.unless.items()]
-        self._unless_step = self._lost("сработала оговорка «кроме»")
-        self._won_step = self._step("won", rule.reason, rule.department)
 
-    def judge(self, case: Case) -> Step | None:
-        """The step that says what became of a rule whose key condition holds; None: nothing worth a word.
+@dataclass(slots=True)
+class Judged:
+    """What became of the exceptions.
 
-        Raises whatever a condition raises.
-        """
-        for holds, wanted, step in self._rest:
-            if not holds(case, wanted):
-                return step
-        for holds, wanted, _ in self._unless:
-            if holds(case, wanted):
-                return self._unless_step
-        return self._matched(case.owner, case.facts.on)
+    `holding`: for each condition, the rules that it does not keep back. `matched`: whose conditions hold, of which
+    `unable` may not decide (shadows, those past their last day, those that failed). `before`: the rules before the
+    winner, all of them if nobody won.
+    """
 
-    def skipped(self, error: Exception) -> Step:
-        """The step of a rule that failed while running."""
-        return self._step("skipped", f"{type(error).__name__}: {error}", self.rule.department)
-
-    def _matched(self, owner: str | None, today: date | None) -> Step | None:
-        department = self.rule.department
-        if department == PAGE_OWNER:
-            if owner is None:
-                return self._lost("у страницы нет ответственного ведомства")
-            department = owner
-        if self.rule.expires and today and today > self.rule.expires:
-            return self._step("info", f"подошло бы, но действовало по {self.rule.expires:%d.%m.%Y}", department)
-        if self.rule.mode is Mode.SHADOW:
-            return self._step("info", "в теневом режиме, только отметка", department)
-        is_fixed = self.rule.department != PAGE_OWNER
-        return self._won_step if is_fixed else self._step("won", self.rule.reason, department)
-
-    def _lost(self, why: str) -> Step | None:
-        """A rule is worth a word in the trace only if it decides at all and its first, telling condition held."""
-        is_near = self.key is not None and self.rule.mode is Mode.ACTIVE
-        return self._step("lost", why, self.rule.department) if is_near else None
-
-    def _step(self, outcome: Outcome, note: str, department: str) -> Step:
-        title = f"Исключение {self.rule.id} «{self.rule.name}»"
-        target = self._names.department(department)
-        because = {
-            "won": f"{title} → {target}: {note}",
-            "info": f"{title} → {target}: {note}",
-            "lost": f"{title} не подошло: {note}",
-            "skipped": f"{title} пропущено из-за сбоя: {note}",
-        }[outcome]
-        return Step("exception", self.rule.id, outcome, department, because)
+    winner: ExceptionRule | None
+    holding: list[int]
+    matched: int
+    unable: int
+    before: int
+    failed: list[Failed]
 
 
 class ExceptionIndex:
     """All active and shadow exceptions, found by what they ask for."""
 
     def __init__(self, rules: Iterable[ExceptionRule], names: Names) -> None:
-        live = [rule for rule in rules if rule.mode in (Mode.ACTIVE, Mode.SHADOW)]
-        self._rules = [CompiledException(rule, names) for rule in live]
-        self._always = [position for position, compiled in enumerate(self._rules) if compiled.key is None]
-        self._finders = tuple(finder for name in CONDITIONS if (finder := self._finder(name)))
+        self._rules = [rule for rule in rules if rule.mode in (Mode.ACTIVE, Mode.SHADOW)]
+        self._names = names
+        self._all = (1 << len(self._rules)) - 1
+        self._active = _mask(rule.mode is Mode.ACTIVE for rule in self._rules)
+        self._of_owner = _mask(rule.department == PAGE_OWNER for rule in self._rules)
+        self._ending = _mask(rule.expires is not None for rule in self._rules)
+        self._when = list(_asked([rule.when for rule in self._rules]))
+        self._unless = list(_asked([rule.unless for rule in self._rules]))
+        self._past: tuple[date | None, int] = (None, 0)
 
-    def judge(self, case: Case) -> list[Step]:
-        """Steps in the order of the rules, up to the winner's, which comes last; at most three that lost."""
-        steps: list[Step] = []
-        lost = 0
-        positions, broken = self._candidates(case)
-        for position in positions:
-            compiled = self._rules[position]
-            try:
-                step = compiled.judge(case) if position not in broken else compiled.skipped(broken[position])
-            except Exception as error:  # rules fail in ways nobody foresaw; the appeal must still arrive somewhere
-                step = compiled.skipped(error)
-            if step is None:
-                continue
-            if step.outcome == "lost":
-                lost += 1
-                if lost > LOST_SHOWN:
-                    continue
-            steps.append(step)
-            if step.outcome == "won":
-                break
-        return steps
+    def judge(self, case: Case) -> Judged:
+        """The first rule that matches and may decide, and what is needed to say why. Never raises."""
+        failed: list[Failed] = []
+        holding = self._holding(case, failed)
+        matched = reduce(and_, holding, self._all)
+        if not matched:
+            return Judged(None, holding, 0, 0, self._all, failed)
+        matched &= ~self._refused(case, matched, failed)
+        unable = matched & self._unable(case, failed)
+        able = matched & ~unable
+        if not able:
+            return Judged(None, holding, matched, unable, self._all, failed)
+        first = able & -able
+        return Judged(self._rules[_position(first)], holding, matched, unable, first - 1, failed)
 
-    def _candidates(self, case: Case) -> tuple[list[int], dict[int, Exception]]:
-        """Positions of the rules whose key condition holds, or could not be tested: these with the error."""
-        found = set(self._always)
-        broken: dict[int, Exception] = {}
-        for find, everyone in self._finders:
+    def skipped(self, judged: Judged) -> tuple[str, ...]:
+        """The rules that failed and would have come before the winner."""
+        rules = reduce(or_, (failure.rules for failure in judged.failed), 0) & judged.unable & judged.before
+        return tuple(self._rules[_position(bit)].id for bit in _bits(rules))
+
+    def explain(self, case: Case, judged: Judged) -> Iterator[Step]:
+        """Steps in the order of the rules, up to the winner's, which comes last; at most three that lost.
+
+        A rule that lost is worth a word only if it decides at all and its first, telling condition held.
+        """
+        near = reduce(or_, (mask & asked.keyed for mask, asked in zip(judged.holding, self._when, strict=True)), 0)
+        lost = _lowest(near & self._active & ~judged.matched & judged.before, LOST_SHOWN)
+        for bit in _bits(judged.unable & judged.before | lost):
+            rule = self._rules[_position(bit)]
+            yield self._lost(rule, bit, judged, case) if bit & lost else self._unable_step(rule, bit, judged, case)
+        if judged.winner:
+            yield self._step(judged.winner, "won", f" → {{}}: {judged.winner.reason}", case)
+
+    def _holding(self, case: Case, failed: list[Failed]) -> list[int]:
+        try:
+            return [asked.find(case) for asked in self._when]
+        except Exception:  # rules fail in ways nobody foresaw; the appeal must still arrive: which of them was it?
+            return [_found(asked, case, failed, self._all) for asked in self._when]
+
+    def _refused(self, case: Case, matched: int, failed: list[Failed]) -> int:
+        """Of the rules whose conditions hold, those that an `unless` or a page without owner keeps back."""
+        refused = 0 if case.owner else self._of_owner
+        for asked in self._unless:
+            if asked.rules & matched:
+                refused |= asked.rules & _found(asked, case, failed, 0)
+        return refused
+
+    def _unable(self, case: Case, failed: list[Failed]) -> int:
+        unable = self._all & ~self._active
+        if self._ending and (today := case.facts.on):
             try:
-                found.update(find(case))
+                unable |= self._past_on(today)
             except Exception as error:  # likewise
-                broken.update(dict.fromkeys(everyone, error))
-        return sorted(found | broken.keys() if broken else found), broken
+                failed.append(Failed(self._ending, error))
+        for failure in failed:
+            unable |= failure.rules
+        return unable
 
-    def _finder(self, name: str) -> tuple[Finder, list[int]] | None:
-        index = CONDITIONS[name].index
-        rules = {at: compiled.rule for at, compiled in enumerate(self._rules) if compiled.key == name}
-        if not index or not rules:
-            return None
-        return index((at, rule.when[name]) for at, rule in rules.items()), list(rules)
+    def _past_on(self, today: date) -> int:
+        """The rules past their last day; remembered for the day that was last asked for."""
+        day, past = self._past
+        if day != today:
+            past = _mask(rule.expires is not None and rule.expires < today for rule in self._rules)
+            self._past = (today, past)
+        return past
+
+    def _lost(self, rule: ExceptionRule, bit: int, judged: Judged, case: Case) -> Step:
+        """A rule that nearly matched, and the first of its conditions that does not hold."""
+        why = "сработала оговорка «кроме»"
+        if self._of_owner & bit and not case.owner:
+            why = "у страницы нет ответственного ведомства"
+        for mask, asked in zip(judged.holding, self._when, strict=True):
+            if not mask & bit:
+                why = CONDITIONS[asked.name].otherwise
+                break
+        return self._step(rule, "lost", f" не подошло: {why}", case)
+
+    def _unable_step(self, rule: ExceptionRule, bit: int, judged: Judged, case: Case) -> Step:
+        """A rule that matched and may not decide."""
+        for failure in judged.failed:
+            if failure.rules & bit:
+                error = f"{type(failure.error).__name__}: {failure.error}"
+                return self._step(rule, "skipped", f" пропущено из-за сбоя: {error}", case)
+        if rule.expires and case.facts.on and rule.expires < case.facts.on:
+            past = f"подошло бы, но действовало по {rule.expires:%d.%m.%Y}"
+            return self._step(rule, "info", f" → {{}}: {past}", case)
+        return self._step(rule, "info", " → {}: в теневом режиме, только отметка", case)
+
+    def _step(self, rule: ExceptionRule, outcome: Outcome, what: str, case: Case) -> Step:
+        department = destination(rule.department, case)
+        because = f"Исключение {rule.id} «{rule.name}»" + what.replace("{}", self._names.department(department), 1)
+        return Step("exception", rule.id, outcome, department, because)
+
+
+def destination(department: str, case: Case) -> str:
+    """The department that a rule names, or the owner of the page where it says so."""
+    return case.owner or department if department == PAGE_OWNER else department
+
+
+def _asked(conditions: list[Mapping[str, Any]]) -> Iterator[Asked]:
+    """The conditions that any rule sets, in the order of the table."""
+    everyone = (1 << len(conditions)) - 1
+    first = [next((name for name in CONDITIONS if name in of_rule), None) for of_rule in conditions]
+    for name, condition in CONDITIONS.items():
+        wanted = [(1 << at, of_rule[name]) for at, of_rule in enumerate(conditions) if name in of_rule]
+        if wanted:
+            rules = sum(bit for bit, _ in wanted)
+            keyed = _mask(condition.is_telling and one == name for one in first)
+            yield Asked(name, condition.find_by(wanted, everyone & ~rules), rules, keyed)
+
+
+def _found(asked: Asked, case: Case, failed: list[Failed], otherwise: int) -> int:
+    try:
+        return asked.find(case)
+    except Exception as error:
+        failed.append(Failed(asked.rules, error))
+        return otherwise
+
+
+def _mask(chosen: Iterable[bool]) -> int:
+    return sum(1 << at for at, is_chosen in enumerate(chosen) if is_chosen)
+
+
+def _position(bit: int) -> int:
+    return bit.bit_length() - 1
+
+
+def _bits(mask: int) -> Iterator[int]:
+    """The bits of a mask, the lowest first."""
+    while mask:
+        bit = mask & -mask
+        mask ^= bit
+        yield bit
+
+
+def _lowest(mask: int, most: int) -> int:
+    """The lowest bits of a mask, so many at most."""
+    rest = mask
+    for _ in range(most):
+        rest &= rest - 1
+    return mask ^ rest

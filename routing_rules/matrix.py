@@ -31,47 +31,64 @@ def address_of(cell: Cell) -> Address:
     return Address(cell.group, cell.topic, cell.territory, cell.page, cell.sphere)
 
 
+class Place(NamedTuple):
+    """What the matrix knows of one subject in one territory: cells by page or sphere, the most specific first."""
+
+    layers: tuple[dict[tuple[str, str], Cell], ...]
+    pages: frozenset[str]
+    spheres: frozenset[str]
+    found: dict[tuple[str, str, bool], tuple[Cell, ...]]
+
+
 class Matrix:
     """Cells by address, and the answers already given: cases repeat far more often than they differ."""
 
     def __init__(self, cells: Iterable[Cell]) -> None:
         self._cells: dict[tuple[str, str], dict[str, dict[tuple[str, str], Cell]]] = {}
-        self._pages, self._spheres = set[str](), set[str]()
         for cell in cells:
             places = self._cells.setdefault((cell.group, cell.topic), {})
             scopes = places.setdefault(cell.territory, {})
             scopes.setdefault((cell.page, cell.sphere), cell)  # a tie is an error at check; until then the first counts
-            self._pages.add(cell.page)
-            self._spheres.add(cell.sphere)
-        self._memo: dict[tuple[object, ...], tuple[Cell, ...]] = {}
+        self._memo: dict[tuple[object, ...], Place] = {}
 
     def candidates(self, case: Case) -> tuple[Cell, ...]:
         """Cells that cover the case, the winner first. Without a believed label there are none."""
         facts = case.facts
-        page = facts.page if facts.page in self._pages else ""
-        sphere = facts.sphere if facts.sphere in self._spheres else None
-        key = (case.topics, case.group, facts.territory, page, sphere, case.owner is None)
-        found = self._memo.get(key)
-        if found is None:
-            scopes = [(page, "")] * bool(page) + [("", sphere or "")] * bool(sphere) + [("", "")]
-            found = tuple(self._covering(case, scopes))
-            if len(self._memo) >= MEMO_LIMIT:
-                self._memo.clear()
-            self._memo[key] = found
-        return found
+        key = (case.topics, case.group, facts.territory)
+        place = self._memo.get(key) or self._remember(key, case)
+        page = facts.page if facts.page in place.pages else ""
+        sphere = facts.sphere if facts.sphere in place.spheres else None
+        scope = (page, sphere or "", case.owner is None)
+        cells = place.found.get(scope)
+        if cells is None:
+            cells = place.found[scope] = tuple(_covering(place, *scope))
+        return cells
 
-    def _covering(self, case: Case, scopes: list[tuple[str, str]]) -> Iterator[Cell]:
+    def _remember(self, key: tuple[object, ...], case: Case) -> Place:
+        layers = tuple(self._layers(case))
+        scopes = [scope for layer in layers for scope in layer]
+        place = Place(layers, frozenset(page for page, _ in scopes), frozenset(sphere for _, sphere in scopes), {})
+        if len(self._memo) >= MEMO_LIMIT:
+            self._memo.clear()
+        self._memo[key] = place
+        return place
+
+    def _layers(self, case: Case) -> Iterator[dict[tuple[str, str], Cell]]:
         territories = (*reversed(case.facts.territory), "")
         for subject in subjects(case.topics, case.group):
-            if not (places := self._cells.get(subject)):
-                continue
-            for territory in territories:
-                if not (by_scope := places.get(territory)):
-                    continue
-                for scope in scopes:
-                    cell = by_scope.get(scope)
-                    if cell and (cell.department != PAGE_OWNER or case.owner):
-                        yield cell
+            if places := self._cells.get(subject):
+                for territory in territories:
+                    if layer := places.get(territory):
+                        yield layer
+
+
+def _covering(place: Place, page: str, sphere: str, is_ownerless: bool) -> Iterator[Cell]:
+    scopes = [(page, "")] * bool(page) + [("", sphere)] * bool(sphere) + [("", "")]
+    for layer in place.layers:
+        for scope in scopes:
+            cell = layer.get(scope)
+            if cell and not (is_ownerless and cell.department == PAGE_OWNER):
+                yield cell
 
 
 def subjects(topics: tuple[str, ...], group: str | None) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Layer = Literal["exception", "matrix", "default", "confidence"]
 Outcome = Literal["won", "lost", "skipped", "info"]
@@ -45,11 +45,10 @@ class Facts:
     earlier: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One line of the answer to "why here?"; `because` is a Russian sentence shown to operators.
 
-    `skipped` marks a rule that failed while running: the caller owes somebody an alert.
+    `skipped` marks a rule that failed while running.
     """
 
     layer: Layer
@@ -59,19 +58,25 @@ class Step:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Where the appeal goes, by which rule of which version, and the whole trace.
+class Decision(NamedTuple):
+    """Where the appeal goes, by which rule of which version. `co_departments` work on it beside the one in charge.
 
-    `co_departments` work on it beside the one in charge.
+    `failed` names what broke while running and was skipped (rules by their ids, `matrix`, `confidence`): the caller
+    owes somebody an alert.
     """
 
     department: str
     rule: str
     layer: Layer
-    steps: tuple[Step, ...]
     rule_set_version: str
-    co_departments: tuple[str, ...] = ()
+    co_departments: tuple[str, ...]
+    failed: tuple[str, ...]
+    explain: Callable[[], tuple[Step, ...]]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The whole trace, made when asked for: most of a simulation's decisions never are."""
+        return self.explain()
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,9 +88,7 @@ class Simulation:
         counted.hits[now.rule] += 1
         counted.to_desk += now.layer == "default" and was.layer != "default"
         counted.from_desk += was.layer == "default" and now.layer != "default"
-        for step in now.steps:
-            if step.outcome == "skipped":
-                counted.failed[step.rule] += 1
+        counted.failed.update(now.failed)
         if appeal.final is not None:
             counted.decided += 1
             counted.agreed_before += was.department == appeal.final

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
+from codecs import charmap_encode
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import filterfalse
+from encodings.cp1251 import encoding_table
+from operator import itemgetter
 
 SHORTEST_STEM = 3
-MEMO_LIMIT = 100_000
-_PHRASES = -1
-"""Stands among positions for "a phrase may begin here"."""
 _WORD = re.compile(r"\w+")
 
 
@@ -62,57 +61,70 @@ def words_of(names: Iterable[str]) -> Words:
 
 
 class WordIndex:
-    """Finds the patterns that occur in a text, by its pieces between blanks. Nearly every piece has been seen before,
-    and nearly none brings up a pattern: the pieces known to bring up nothing are left out at once.
+    """Finds the patterns that occur in a text.
+
+    Nearly no word of a text brings up a pattern, and its first letters tell so. Texts that one byte a letter can hold
+    (Russian and English without emoji) are looked through as bytes, which takes a third of the time.
     """
 
     def __init__(self, patterns: Iterable[tuple[int, Words]]) -> None:
-        self._exact: dict[str, list[int]] = defaultdict(list)
-        self._stems: dict[str, list[int]] = defaultdict(list)
+        self._exact: dict[str, int] = defaultdict(int)
+        self._stems: dict[str, int] = defaultdict(int)
         self._phrases: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for position, words in patterns:
+        for bit, words in patterns:
             for word in words.exact:
-                self._exact[word].append(position)
+                self._exact[word] |= bit
             for stem in words.stems:
-                self._stems[stem].append(position)
+                self._stems[stem] |= bit
             for phrase in words.phrases:
-                self._phrases[phrase.split()[0]].append((phrase, position))
+                self._phrases[phrase.split()[0]].append((phrase, bit))
         self._lengths = sorted({len(stem) for stem in self._stems})
-        self._silent: set[str] = set()
-        self._telling: dict[str, frozenset[int]] = {}
+        length = self._lengths[0] if self._lengths else SHORTEST_STEM
+        self._first = itemgetter(slice(length))
+        self._beginnings = {self._first(word) for word in (*self._exact, *self._stems, *self._phrases)}
+        self._bytes = {one.encode(_ONE_BYTE, "replace") for one in self._beginnings}
+        self._is_one_byte = not any(b"?" in one for one in self._bytes)
 
-    def find(self, text: str, tokens: Callable[[], list[str]]) -> set[int]:
-        """Positions of the patterns that occur in the text; its words are asked for only if a phrase may be there."""
-        found: set[int] = set()
-        for piece in filterfalse(self._silent.__contains__, text.split()):
-            positions = self._telling.get(piece)
-            found |= self._look_up(piece) if positions is None else positions
-        if _PHRASES in found:
-            found.discard(_PHRASES)
-            found |= self._phrases_in(tokens())
-        return found
+    def find(self, text: str, tokens: Callable[[], list[str]]) -> int:
+        """Bits of the patterns that occur in the text; its words are asked for only if they are needed."""
+        if self._is_one_byte:
+            try:
+                words = charmap_encode(text, "strict", encoding_table)[0].translate(_NORMAL).split()
+            except UnicodeEncodeError:
+                pass
+            else:
+                if self._bytes.isdisjoint(map(self._first, words)):
+                    return 0
+                return self._look_up(
+                    [one.decode(_ONE_BYTE) for one in words if self._first(one) in self._bytes], tokens
+                )
+        return self._look_up([word for word in tokens() if self._first(word) in self._beginnings], tokens)
 
-    def _look_up(self, piece: str) -> frozenset[int]:
-        positions: set[int] = set()
-        for token in tokens_of(piece):
-            positions.update(self._exact.get(token, ()))
-            if token in self._phrases:
-                positions.add(_PHRASES)
+    def _look_up(self, promising: list[str], tokens: Callable[[], list[str]]) -> int:
+        """Bits of the patterns that these words, which begin as some pattern does, bring up."""
+        found = 0
+        for word in promising:
+            found |= self._exact.get(word, 0)
             for length in self._lengths:
-                positions.update(self._stems.get(token[:length], ()))
-        found = frozenset(positions)
-        self._remember(piece, found)
+                found |= self._stems.get(word[:length], 0)
+        may_be_phrase = bool(self._phrases) and not self._phrases.keys().isdisjoint(promising)
+        return found | self._phrases_in(tokens()) if may_be_phrase else found
+
+    def _phrases_in(self, tokens: list[str]) -> int:
+        text = f" {' '.join(tokens)} "
+        found = 0
+        for word in self._phrases.keys() & set(tokens):
+            for phrase, bit in self._phrases[word]:
+                if f" {phrase} " in text:
+                    found |= bit
         return found
 
-    def _phrases_in(self, tokens: list[str]) -> set[int]:
-        text = f" {' '.join(tokens)} "
-        beginnings = self._phrases.keys() & set(tokens)
-        return {at for word in beginnings for phrase, at in self._phrases[word] if f" {phrase} " in text}
 
-    def _remember(self, piece: str, found: frozenset[int]) -> None:
-        if len(self._silent) + len(self._telling) >= MEMO_LIMIT:
-            self._silent, self._telling = set(), {}
-        if found:
-            self._telling[piece] = found
-        else:
-            self._silent.add(piece)
+def _normal_bytes() -> bytes:
+    """For each byte the letter that `tokens_of` makes of it, or a blank."""
+    letters = (bytes([number]).decode(_ONE_BYTE, "replace") for number in range(256))
+    return b"".join("".join(tokens_of(letter)).encode(_ONE_BYTE, "replace") or b" " for letter in letters)
+
+
+_ONE_BYTE = "cp1251"
+_NORMAL = _normal_bytes()

@@ -74,10 +74,9 @@ def _opinions(resources: Resources, texts: Sequence[str]) -> list[tuple[Judgemen
 def _decide(rules: RuleSet, facts: Facts) -> Decision:
     """Ask the rules. One that failed is skipped, marked in the trace, and alarms."""
     decision = rules.decide(facts)
-    for step in decision.steps:
-        if step.outcome == "skipped":
-            FAILED_RULES.labels(step.rule).inc()
-            log.error("rule_failed", rule=step.rule, rule_set_version=decision.rule_set_version)
+    for rule in decision.failed:
+        FAILED_RULES.labels(rule).inc()
+        log.error("rule_failed", rule=rule, rule_set_version=decision.rule_set_version)
     return decision
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from routing_rules import Decision, territory_path
 from routing_rules.matrix import Matrix
-from routing_rules.words import WordIndex, words_of
+from routing_rules.words import WordIndex, tokens_of, words_of
 from tests.routing_rules.rule_texts import MATRIX, RULES, exception, facts, parse, rule_set, texts
 
 
@@ -214,14 +214,57 @@ def test_what_is_not_a_territory_code_is_refused(code: str) -> None:
         territory_path(code)
 
 
-def test_remembered_words_and_cells_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("routing_rules.words.MEMO_LIMIT", 2)
+def test_remembered_cells_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("routing_rules.matrix.MEMO_LIMIT", 2)
-    index = WordIndex([(7, words_of(["яма", "снег*"]))])
-    for text, found in [("а б в г", set()), ("яма", {7}), ("снега", {7}), ("яма лес", {7}), ("лес", set())] * 2:
-        assert index.find(text, list) == found
     rules = rule_set()
     for topic in ["Ямы", "Очередь", "Пробки", "★ Снег"] * 2:
         assert rules.decide(facts(topic=topic)).rule in {"М-2", "М-5", "М-4", "М-3"}
     assert isinstance(rules._matrix, Matrix)
     assert len(rules._matrix._memo) <= 2
+
+
+PATTERNS = [["яма", "снег*"], ["прорвало трубу"], ["бәлеш"], ["μ"], ["кот*", "гололёд"], ["no", "вод*"]]
+TEXTS = [
+    "",
+    "Яма у дома",
+    "«ЯМА»,снега!",
+    "снег-яма",
+    "Вчера прорвало\n трубу",
+    "прорвало! 😡 трубу",
+    "яма 😡",
+    "Гололед, КОТЁЛ",
+    "бәлеш",
+    "бәлки",
+    "5 µ",
+    "NO водa",
+    "ямаха под_ямой",
+    "\xa0яма\u2009снегопад",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_index_finds_the_words_that_are_in_the_text(text: str) -> None:
+    all_words = [words_of(one) for one in PATTERNS]
+    index = WordIndex([(1 << at, words) for at, words in enumerate(all_words)])
+    alone = [WordIndex([(1, words)]) for words in all_words]
+    expected = [words.are_in(tokens_of(text)) for words in all_words]
+    found = index.find(text, lambda: tokens_of(text))
+    assert [bool(found >> at & 1) for at in range(len(all_words))] == expected
+    assert [bool(one.find(text, lambda: tokens_of(text))) for one in alone] == expected
+
+
+def test_what_failed_is_named_and_its_step_stands_where_it_would_have_decided() -> None:
+    rules = rule_set(exception('words = "дом"', id="Э-1"), exception('topic = "Ямы"', id="Э-2"))
+    decision = rules.decide(facts(text=None))
+    assert (decision.rule, decision.failed) == ("Э-2", ("Э-1",))
+    assert [(step.rule, step.outcome) for step in decision.steps[1:3]] == [("Э-1", "skipped"), ("Э-2", "won")]
+    assert rules.decide(facts(territory=None)).failed == ("matrix",)
+    assert rules.decide(facts(topic_confidence=1.5)).failed == ("confidence",)
+    later = rule_set(exception('topic = "Ямы"', id="Э-1"), exception('words = "дом"', id="Э-2"))
+    assert later.decide(facts(text=None)).failed == ()
+
+
+def test_a_day_that_is_none_fails_only_the_rules_that_end() -> None:
+    ending = exception('topic = "Ямы"', id="Э-1", more="expires = 2027-01-01")
+    decision = rule_set(ending, exception('topic = "Ямы"', id="Э-2")).decide(facts(on="завтра"))
+    assert (decision.rule, decision.failed) == ("Э-2", ("Э-1",))

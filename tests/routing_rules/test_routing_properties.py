@@ -219,7 +219,8 @@ def test_the_indexed_engine_equals_the_plain_loop(rules: Tables, cases: list[Fac
 def test_a_decision_is_deterministic_and_its_trace_is_whole(rules: Tables, case: Facts) -> None:
     engine = RuleSet(rules)
     decision = engine.decide(case)
-    assert decision == engine.decide(case) == RuleSet(rules).decide(case)
+    for other in (engine.decide(case), RuleSet(rules).decide(case)):
+        assert (other[:-1], other.steps) == (decision[:-1], decision.steps)
     winners = [step for step in decision.steps if step.outcome == "won"]
     assert [(step.rule, step.layer, step.department) for step in winners] == [
         (decision.rule, decision.layer, decision.department)
