@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals.cycle import SYSTEM, changed, finish, load, open_by_thread, record, revive
+from app.appeals.cycle import SYSTEM, changed, finish, load, open_by_thread, place, record, revive
 from app.appeals.models import Answer, AnswerState, Appeal, State
 from app.appeals.service import answer, refuse_second_answer
 from app.errors import AppError, Conflict, Invalid
@@ -62,8 +62,7 @@ async def mark_duplicate(
     clocks = await sla.open_clocks(session, [appeal_id])
     appeal.duplicate_of_id = parent_id
     await finish(session, appeal, State.CLOSED, DUPLICATE, actor, now)
-    record(session, appeal_id, "merged", actor, now, parent=parent_id)
-    record(session, parent_id, "joined", actor, now, duplicate=appeal_id)
+    _tell_merged(session, appeal, parent, actor, now)
     await _keep_earliest(session, parent, clocks, now)
     await changed(session, parent)
     return appeal
@@ -99,8 +98,7 @@ async def separate(
         sla.give_back(clock, parent.severity, now)
     left = await sla.stopped_clocks(session, [one.id or 0 for one in rest], DUPLICATE)
     await _keep_earliest(session, parent, left, now)
-    record(session, appeal_id, "separated", actor, now, parent=parent.id)
-    record(session, parent.id or 0, "separated", actor, now, duplicate=appeal_id)
+    _tell_parted(session, appeal, parent, actor, now)
     await changed(session, appeal)
     await changed(session, parent)
     return appeal
@@ -113,6 +111,46 @@ async def _refuse_lost_thread(session: AsyncSession, appeal: Appeal) -> None:
         raise Conflict("Житель уже написал в этой переписке снова: работайте с новым обращением")
     if appeal.id in await answered_repeats(session, [appeal.id or 0]):
         raise Conflict("Автору этого повтора уже ответили")
+
+
+async def pass_on(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """An appeal has closed by itself, unanswered: the oldest of its repeats that waits goes on in its place.
+
+    That one citizen deleted his words, or does not reply, is no answer to the others.
+    """
+    waiting = await _waiting(session, await repeats_of(session, appeal.id or 0))
+    if not waiting:
+        return
+    first, *rest = waiting
+    first.duplicate_of_id = None
+    await revive(session, first, DUPLICATE)
+    await place(session, first, appeal.department_id)
+    _tell_parted(session, first, appeal, SYSTEM, now)
+    for one in rest:
+        one.duplicate_of_id = first.id
+        _tell_merged(session, one, first, SYSTEM, now)
+    await _keep_earliest(
+        session, first, await sla.stopped_clocks(session, [one.id or 0 for one in rest], DUPLICATE), now
+    )
+    for one in waiting:
+        await changed(session, one)
+
+
+async def _waiting(session: AsyncSession, repeats: Sequence[Appeal]) -> list[Appeal]:
+    """Whose authors have no answer and have not written anew since."""
+    done = await answered_repeats(session, [one.id or 0 for one in repeats])
+    newest = await open_by_thread(session, [(one.page_id, one.thread_key) for one in repeats])
+    return [one for one in repeats if one.id not in done and newest[one.page_id, one.thread_key].id == one.id]
+
+
+def _tell_merged(session: AsyncSession, appeal: Appeal, parent: Appeal, actor: Actor, now: datetime) -> None:
+    record(session, appeal.id or 0, "merged", actor, now, parent=parent.id)
+    record(session, parent.id or 0, "joined", actor, now, duplicate=appeal.id)
+
+
+def _tell_parted(session: AsyncSession, appeal: Appeal, parent: Appeal, actor: Actor, now: datetime) -> None:
+    record(session, appeal.id or 0, "separated", actor, now, parent=parent.id)
+    record(session, parent.id or 0, "separated", actor, now, duplicate=appeal.id)
 
 
 async def repeats_of(session: AsyncSession, appeal_id: int) -> Sequence[Appeal]:
