@@ -46,29 +46,32 @@ def gazetteer_of(rule_set: RuleSet) -> Gazetteer:
     return gazetteer
 
 
-def note_places(appeal: Appeal, page: PageContext, gazetteer: Gazetteer) -> None:
+def note_places(appeal: Appeal, page: PageContext, gazetteer: Gazetteer) -> Whereabouts:
     """Write down the places that the appeal names, and the territory they mean, unless a person has said it."""
     mentions = gazetteer.find(appeal.search_text)
+    found = whereabouts(mentions, gazetteer, page.territory)
     appeal.places = [
         {"kind": one.kind, "text": _said(appeal.search_text, one), "codes": list(one.codes)}
         for one in mentions[:MOST_PLACES]
     ]
     if appeal.territory_from != FROM_PERSON:
-        appeal.territory_code = whereabouts(mentions, gazetteer, page.territory).code
+        appeal.territory_code = found.code
         appeal.territory_from = FROM_TEXT if appeal.territory_code else None
+    return found
 
 
-def place_step(appeal: Appeal, page: PageContext, gazetteer: Gazetteer) -> dict[str, Any]:
-    """The line of the routing's trace that says where the territory came from."""
-    return {"layer": "place", "rule": "place", "outcome": "info", "department": None,
-            "because": _because(appeal, page, gazetteer)}  # fmt: skip
+def place_step(
+    appeal: Appeal, page: PageContext, gazetteer: Gazetteer, found: Whereabouts | None = None
+) -> dict[str, Any]:
+    """The line of the routing's trace that says where the territory came from. `found`: what `note_places` has told."""
+    because = _because(appeal, page, gazetteer, found or _found(appeal, page.territory, gazetteer))
+    return {"layer": "place", "rule": "place", "outcome": "info", "department": None, "because": because}
 
 
-def _because(appeal: Appeal, page: PageContext, gazetteer: Gazetteer) -> str:
+def _because(appeal: Appeal, page: PageContext, gazetteer: Gazetteer, found: Whereabouts) -> str:
     pages = _name(gazetteer, page.territory[-1]) if page.territory else ""
     if appeal.territory_from == FROM_PERSON:
         return f"Территорию назвал человек: {_name(gazetteer, appeal.territory_code) or pages or 'не указана'}"
-    found = _found(appeal, page.territory, gazetteer)
     if found.code and found.mention:
         return f"Территория из текста, «{_said(appeal.search_text, found.mention)}»: {_name(gazetteer, found.code)}"
     if found.candidates:

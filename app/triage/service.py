@@ -56,10 +56,10 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
         appeal.label_value = usefulness(judgement.topic, judgement.appeal_probability, needs)
         alarms.take_notice(appeal, alarm, appeal.search_text, now)
         alarms.weigh(appeal)
-        note_places(appeal, page, gazetteer)
+        found = note_places(appeal, page, gazetteer)
         facts = facts_of(appeal, page, departments, earlier=earlier.get(place, ()))
         decision = _decide(rules, _dated(resources, facts, appeal, now))
-        _route(appeal, decision, place_step(appeal, page, gazetteer), departments, now)
+        _route(appeal, decision, place_step(appeal, page, gazetteer, found), departments, now)
 
 
 def _opinions(resources: Resources, texts: Sequence[str]) -> list[tuple[Judgement, Alarm, MessageKind]]:
