@@ -1,4 +1,4 @@
-"""The verbs of one clock: start, pause, resume, reclassify, extend, meet, stop.
+"""The verbs of one clock: start, pause, resume, reclassify, adopt, extend, meet, stop.
 
 Pure: every verb takes a state and returns a new one. What they rest on:
 
@@ -39,6 +39,7 @@ __all__ = [
     "ClockIsClosed",
     "ClockState",
     "ExtensionRefused",
+    "adopt",
     "allowance",
     "band",
     "band_of",
@@ -117,6 +118,21 @@ def reclassify(
         state.span, calendar, state.started_at, holes
     )
     return _with_due(adopted if is_longer and not policy.reclassifying_extends else candidate, calendar)
+
+
+def adopt(state: ClockState, calendar: WorkCalendar, other: WorkCalendar, at: datetime) -> ClockState:
+    """Run by another calendar, from the start, where that ends the promise earlier; else the clock as it is.
+
+    A transfer gives no extra time, and breaks no promise by itself: a calendar by which the clock would be past due
+    already is not adopted, nor is any once it is past due. What a pause still takes away is the same for both, so it
+    is compared as if it ended now. Raises ``ClockIsClosed``.
+    """
+    _must_be_open(state)
+    holes = _closed(state, at)
+    due = due_after(state.span, other, state.started_at, holes)
+    if not at < due < due_after(state.span, calendar, state.started_at, holes):
+        return state
+    return _with_due(replace(state, calendar_code=other.code), other)
 
 
 def extend(state: ClockState, policy: Policy, calendar: WorkCalendar, extra: Span | None = None) -> ClockState:

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -21,6 +22,7 @@ FIRST_ANSWER = "first_answer"
 FINAL = "final"
 MODERATION = "moderation"
 OFFICE = "office"
+log = structlog.get_logger()
 
 
 class UnknownCode(LookupError):
@@ -34,6 +36,16 @@ def calendar(code: str, zone: str | None = None) -> WorkCalendar:
         if document["code"] == code:
             return calendar_from_document({**document, "zone": zone or get_settings().time_zone})
     raise UnknownCode(f"Нет рабочего календаря «{code}»")
+
+
+@cache
+def calendar_or_office(code: str) -> WorkCalendar:
+    """The calendar that a stored code names. One whose file has gone is the office's, and an error in the log, once."""
+    try:
+        return calendar(code)
+    except UnknownCode:
+        log.error("calendar_unknown", calendar=code, instead=OFFICE)
+        return calendar(OFFICE)
 
 
 @cache
@@ -53,15 +65,15 @@ def start_clock(
     severity: int,
     cycle: int,
     policy_code: str,
+    calendar_code: str,
     at: datetime,
     is_counted: bool = True,
-    calendar_code: str = OFFICE,
 ) -> Clock:
     """A new clock, not yet stored. Raises NothingPromised when the policy has no such target."""
-    state = arithmetic.start(kind, policy(policy_code), calendar(calendar_code), at, severity)
+    state = arithmetic.start(kind, policy(policy_code), calendar_or_office(calendar_code), at, severity)
     row = Clock(
         appeal_id=appeal_id, department_id=department_id, kind=kind, cycle=cycle, policy_code=state.policy_code,
-        policy_version=state.policy_version, calendar_code=calendar_code, started_at=at, span={}, holes=[],
+        policy_version=state.policy_version, calendar_code=state.calendar_code, started_at=at, span={}, holes=[],
         is_counted=is_counted,
     )  # fmt: skip
     _write(row, state)
@@ -88,7 +100,7 @@ def state_of(row: Clock) -> ClockState:
 
 def calendar_of(row: Clock) -> WorkCalendar:
     """The calendar a clock runs by."""
-    return calendar(row.calendar_code)
+    return calendar_or_office(row.calendar_code)
 
 
 def _write(row: Clock, state: ClockState) -> None:
@@ -99,7 +111,7 @@ def _write(row: Clock, state: ClockState) -> None:
     row.due_at, row.met_at, row.closed_at = state.due_at, state.met_at, state.closed_at
     row.close_reason = state.stop_reason or None
     if state.closed_at is not None:
-        row.spent_minutes = arithmetic.spent_minutes(state, calendar(state.calendar_code), state.closed_at)
+        row.spent_minutes = arithmetic.spent_minutes(state, calendar_of(row), state.closed_at)
     if state.met_at is not None:  # news of an answer in time may come after the sweep has marked the clock
         row.breached_at = state.due_at if arithmetic.is_breached(state, state.met_at) else None
 
@@ -171,6 +183,15 @@ def reclassify(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None
     return _moved(before, row.due_at, "изменилась тема, а с ней важность")
 
 
+def adopt_calendar(row: Clock, code: str, at: datetime, because: str) -> dict[str, Any] | None:
+    """Run by the calendar of who is in charge now, if the promise then ends earlier; what moved, for the history."""
+    other, before = calendar_or_office(code), row.due_at
+    state = arithmetic.adopt(state_of(row), calendar_of(row), other, at)
+    row.calendar_code = state.calendar_code
+    _write(row, state)
+    return _moved(before, row.due_at, because)
+
+
 def _moved(before: datetime | None, after: datetime | None, because: str) -> dict[str, Any] | None:
     if after == before:
         return None
@@ -186,8 +207,10 @@ def take_over(row: Clock, other: Clock, because: str) -> dict[str, Any] | None:
         return None
     row.own = row.own or {
         "started_at": row.started_at.isoformat(), "span": row.span, "holes": row.holes, "due_at": before.isoformat(),
+        "calendar_code": row.calendar_code,
     }  # fmt: skip
     row.started_at, row.span, row.holes, row.due_at = other.started_at, other.span, other.holes, other.due_at
+    row.calendar_code = other.calendar_code
     return _moved(before, row.due_at, because)
 
 
@@ -198,6 +221,7 @@ def give_back(row: Clock, severity: int, at: datetime) -> None:
     own, row.own = row.own, None
     row.started_at, row.due_at = datetime.fromisoformat(own["started_at"]), datetime.fromisoformat(own["due_at"])
     row.span, row.holes = own["span"], own["holes"]
+    row.calendar_code = own.get("calendar_code", row.calendar_code)  # not kept while all clocks ran by one
     reclassify(row, severity, at)
     if row.due_at is not None and row.due_at > at:
         row.breached_at = None  # it was the other promise that was not kept

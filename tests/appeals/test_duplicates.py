@@ -103,6 +103,23 @@ async def test_parting_restores_both_promises(resources: Resources, pair: tuple[
     assert (await clock_of(resources, parent)).own is None
 
 
+async def test_a_promise_that_is_taken_over_runs_in_the_hours_of_its_own_department(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    async with resources.database.transaction() as session:
+        (clock,) = await sla.open_clocks(session, [repeat.id or 0])
+        clock.calendar_code = "duty"
+        sla.restart(clock, repeat.severity, NOW)
+    await merge(resources, repeat, parent, anna)
+    kept = await clock_of(resources, parent)
+    assert (kept.calendar_code, kept.due_at) == ("duty", NOW + timedelta(hours=9))
+    await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+    assert [(one.calendar_code, one.due_at) for one in [await clock_of(resources, one) for one in pair]] == [
+        ("office", parent.next_due_at), ("duty", NOW + timedelta(hours=9)),
+    ]  # fmt: skip
+
+
 async def test_parting_one_of_two_leaves_the_promise_of_the_other(
     vk: VK, resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
 ) -> None:

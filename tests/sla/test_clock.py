@@ -12,7 +12,7 @@ from app.sla.clock import ClockIsClosed, ClockState, ExtensionRefused
 from app.sla.policy import Span, policy_from_document
 
 OMSK = ZoneInfo("Asia/Omsk")
-office = calendar_from_document(defaults.calendar_documents()[0])
+office, duty = (calendar_from_document(document) for document in defaults.calendar_documents())
 policies = {document["code"]: policy_from_document(document) for document in defaults.policy_documents()}
 social = policies["social-default"]
 
@@ -151,6 +151,35 @@ def test_a_paused_clock_that_is_reclassified_stays_paused() -> None:
     assert paused.is_paused
     assert paused.due_at is None
     assert clock.resume(paused, office, omsk(16, 18)).due_at == omsk(16, 21, 10)
+
+
+@pytest.mark.parametrize(
+    ("started_at", "handed_over_at", "due_at"),
+    [
+        (omsk(16, 16, 10), omsk(16, 17), omsk(17, 1, 10)),  # nine hours round the clock
+        (omsk(16, 16, 10), omsk(17, 1, 10), omsk(17, 17, 10)),  # by then it would be past due already
+        (omsk(16, 16, 10), omsk(17, 18), omsk(17, 17, 10)),  # and now it is
+    ],
+)
+def test_a_clock_adopts_a_calendar_that_ends_it_earlier_but_not_in_the_past(
+    started_at: datetime, handed_over_at: datetime, due_at: datetime
+) -> None:
+    moved = clock.adopt(nine_hours(started_at), office, duty, handed_over_at)
+    assert (moved.due_at, moved.calendar_code) == (
+        due_at,
+        "duty" if due_at.day == 17 and due_at.hour == 1 else "office",
+    )
+
+
+def test_a_calendar_that_gives_more_time_is_not_adopted() -> None:
+    by_duty = clock.start("first_answer", social, duty, omsk(16, 16, 10), 2)
+    assert clock.adopt(by_duty, duty, office, omsk(16, 17)) is by_duty
+
+
+def test_a_paused_clock_that_adopts_a_calendar_stays_paused() -> None:
+    moved = clock.adopt(clock.pause(nine_hours(), omsk(16, 17)), office, duty, omsk(16, 18))
+    assert (moved.due_at, moved.is_paused, moved.calendar_code) == (None, True, "duty")
+    assert clock.resume(moved, duty, omsk(16, 18)).due_at == omsk(17, 2, 10)
 
 
 def test_a_changed_due_time_leaves_a_line_for_the_history() -> None:
