@@ -47,9 +47,11 @@ def differences(old: RuleSet, new: RuleSet) -> tuple[Change, ...]:
 
 def touched_rules(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
     """Ids of the new rules that may decide and that the old set has not, or has otherwise; exceptions first."""
-    known = {rule.id: replace(rule, line=0) for rule in (*old.tables.exceptions, *old.tables.cells)}
-    able = (*(rule for rule in new.tables.exceptions if rule.mode is Mode.ACTIVE), *new.tables.cells)
-    return tuple(rule.id for rule in able if known.get(rule.id) != replace(rule, line=0))
+    rules = {rule.id: replace(rule, line=0) for rule in old.tables.exceptions}
+    cells = {cell.id: replace(cell, line=0) for cell in old.tables.cells}
+    able = [rule for rule in new.tables.exceptions if rule.mode is Mode.ACTIVE]
+    touched = [rule.id for rule in able if rules.get(rule.id) != replace(rule, line=0)]
+    return (*touched, *(cell.id for cell in new.tables.cells if cells.get(cell.id) != replace(cell, line=0)))
 
 
 def _cells(old: RuleSet, new: RuleSet) -> Iterator[Change]:

@@ -73,8 +73,9 @@ async def _keep_earliest(session: AsyncSession, parent: Appeal, clocks: Sequence
     for own in await sla.open_clocks(session, [parent.id or 0]):
         for other in clocks:
             moved = None
-            if other.kind == own.kind:
-                moved = sla.take_over(own, other, f"присоединён повтор № {other.appeal_id}, его срок раньше")
+            is_of_this_cycle = other.closed_at is not None and other.closed_at >= own.started_at
+            if other.kind == own.kind and is_of_this_cycle:
+                moved = sla.take_over(own, other, now, f"присоединён повтор № {other.appeal_id}, его срок раньше")
             if moved is not None:
                 record(session, parent.id or 0, "due_changed", SYSTEM, now, kind=own.kind, **moved)
     parent.next_due_at = await sla.next_due_at(session, parent.id or 0)
@@ -97,7 +98,7 @@ async def separate(
     rest = await repeats_of(session, parent.id or 0)
     for clock in await sla.open_clocks(session, [parent.id or 0]):
         sla.give_back(clock, parent.severity, now)
-    left = await sla.stopped_clocks(session, [one.id or 0 for one in rest], DUPLICATE)
+    left = await sla.stopped_clocks(session, {one.id or 0: one.cycle for one in rest}, DUPLICATE)
     await _keep_earliest(session, parent, left, now)
     record(session, appeal_id, "separated", actor, now, parent=parent.id)
     record(session, parent.id or 0, "separated", actor, now, duplicate=appeal_id)

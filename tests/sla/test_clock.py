@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.sla import clock, defaults
 from app.sla.calendar import HoleNeverEnds, WorkCalendar, calendar_from_document
 from app.sla.clock import ClockIsClosed, ClockState, ExtensionRefused
+from app.sla.hours import Hole, spliced
 from app.sla.policy import Span, policy_from_document
 
 OMSK = ZoneInfo("Asia/Omsk")
@@ -28,6 +29,26 @@ def nine_hours(at: datetime = omsk(16, 16, 10), severity: int = 2) -> ClockState
 
 def spanning(span: Span, at: datetime = omsk(16, 16, 10), calendar: WorkCalendar = office) -> ClockState:
     return ClockState("first_answer", "test", 1, calendar.code, at, span, clock.due_after(span, calendar, at))
+
+
+NINE, TEN, ELEVEN, NOON = (omsk(16, hour) for hour in (9, 10, 11, 12))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        ([(NINE, TEN)], [(ELEVEN, NOON)], [(NINE, TEN)]),  # the first alone tells what was before noon
+        ([(NINE, None)], [], [(NINE, NOON)]),
+        ([(NINE, None)], [(TEN, None)], [(NINE, None)]),  # one pause that goes on
+        ([(NINE, TEN)], [(ELEVEN, None)], [(NINE, TEN), (NOON, None)]),
+        ([(NOON, None)], [(NOON, omsk(16, 13))], [(NOON, omsk(16, 13))]),
+        ([], [(omsk(16, 13), None)], [(omsk(16, 13), None)]),
+    ],
+)
+def test_pauses_are_those_of_one_clock_up_to_a_moment_and_of_another_from_then_on(
+    before: list[Hole], after: list[Hole], whole: list[Hole]
+) -> None:
+    assert spliced(before, after, NOON) == tuple(whole)
 
 
 # Semantics 1: a pause is a hole in the calendar, not minutes added to a date
