@@ -16,7 +16,7 @@ from app.learning.overview import needs_attention
 from app.public_pages.models import PublicPage
 from app.public_pages.queries import IS_CUT_OFF
 from app.time import utc_now
-from app.triage.alarm_view import untaken
+from app.triage.alarm_view import waits
 
 MOST_COUNTED = 99
 
@@ -27,7 +27,7 @@ def badges_of(database: Database) -> Badges:
     """A reader of the counts that an actor may see; one query."""
 
     async def read(actor: Actor) -> dict[str, int]:
-        counts = {"overdue": _overdue(actor), "urgent": _capped(*untaken(actor))}
+        counts = {"overdue": _overdue(actor), "urgent": _capped(*waits(actor))}
         if actor.role in RIGHTS[Right.ROUTE]:
             failed = _capped(col(InboxEvent.state) == EventState.FAILED)
             counts["failed_events"] = failed + _capped(col(Answer.state).in_(STUCK))

@@ -3,9 +3,10 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
 class Role(StrEnum):
@@ -17,7 +18,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-class User(SQLModel, table=True):
+class User(Row, table=True):
     """A person with a login. `department_id` is set for role `department` only."""
 
     __tablename__ = "app_user"  # "user" is a reserved word
@@ -41,7 +42,7 @@ class RosterKind(StrEnum):
     DUTY = "duty"  # suggested first
 
 
-class RosterEntry(SQLModel, table=True):
+class RosterEntry(Row, table=True):
     """Days on which a person is away or on duty, both included, by the center's calendar; who stands in, if anybody."""
 
     __tablename__ = "roster_entry"
@@ -54,7 +55,7 @@ class RosterEntry(SQLModel, table=True):
     substitute_id: int | None = Field(default=None, foreign_key="app_user.id")
 
 
-class LoginSession(SQLModel, table=True):
+class LoginSession(Row, table=True):
     """One browser. Only a hash of the cookie is stored."""
 
     __tablename__ = "login_session"
@@ -67,7 +68,7 @@ class LoginSession(SQLModel, table=True):
     expires_at: datetime = utc_field(index=True)
 
 
-class ApiToken(SQLModel, table=True):
+class ApiToken(Row, table=True):
     """Access of another system to /api/v1. Only a hash of the token is stored."""
 
     __tablename__ = "api_token"

@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals.cycle import SYSTEM, changed, finish, load, open_by_thread, record, revive
+from app.appeals.cycle import SYSTEM, changed, finish, load, open_by_thread, place, record, revive
 from app.appeals.models import Answer, AnswerState, Appeal, State
 from app.appeals.service import answer, refuse_second_answer
+from app.departments.models import Department
 from app.errors import AppError, Conflict, Invalid
 from app.sla import service as sla
 from app.sla.models import Clock
@@ -62,8 +63,7 @@ async def mark_duplicate(
     clocks = await sla.open_clocks(session, [appeal_id])
     appeal.duplicate_of_id = parent_id
     await finish(session, appeal, State.CLOSED, DUPLICATE, actor, now)
-    record(session, appeal_id, "merged", actor, now, parent=parent_id)
-    record(session, parent_id, "joined", actor, now, duplicate=appeal_id)
+    _tell_merged(session, appeal, parent, actor, now)
     await _keep_earliest(session, parent, clocks, now)
     await changed(session, parent)
     return appeal
@@ -73,8 +73,7 @@ async def _keep_earliest(session: AsyncSession, parent: Appeal, clocks: Sequence
     for own in await sla.open_clocks(session, [parent.id or 0]):
         for other in clocks:
             moved = None
-            is_of_this_cycle = other.closed_at is not None and other.closed_at >= own.started_at
-            if other.kind == own.kind and is_of_this_cycle:
+            if other.kind == own.kind:
                 moved = sla.take_over(own, other, now, f"присоединён повтор № {other.appeal_id}, его срок раньше")
             if moved is not None:
                 record(session, parent.id or 0, "due_changed", SYSTEM, now, kind=own.kind, **moved)
@@ -95,16 +94,22 @@ async def separate(
     await _refuse_lost_thread(session, appeal)
     appeal.duplicate_of_id = None
     await revive(session, appeal, DUPLICATE)
-    rest = await repeats_of(session, parent.id or 0)
-    for clock in await sla.open_clocks(session, [parent.id or 0]):
+    open_clocks = await sla.open_clocks(session, [parent.id or 0])
+    for clock in open_clocks:
         sla.give_back(clock, parent.severity, now)
-    left = await sla.stopped_clocks(session, {one.id or 0: one.cycle for one in rest}, DUPLICATE)
+    cycle_began_at = min((clock.started_at for clock in open_clocks), default=now)
+    rest = await _stopped_clocks(session, await repeats_of(session, parent.id or 0))
+    left = [clock for clock in rest if clock.closed_at is not None and clock.closed_at >= cycle_began_at]
     await _keep_earliest(session, parent, left, now)
-    record(session, appeal_id, "separated", actor, now, parent=parent.id)
-    record(session, parent.id or 0, "separated", actor, now, duplicate=appeal_id)
+    _tell_parted(session, appeal, parent, actor, now)
     await changed(session, appeal)
     await changed(session, parent)
     return appeal
+
+
+async def _stopped_clocks(session: AsyncSession, repeats: Sequence[Appeal]) -> Sequence[Clock]:
+    """The clocks that these repeats brought when they were merged."""
+    return await sla.stopped_clocks(session, {one.id or 0: one.cycle for one in repeats}, DUPLICATE)
 
 
 async def _refuse_lost_thread(session: AsyncSession, appeal: Appeal) -> None:
@@ -114,6 +119,44 @@ async def _refuse_lost_thread(session: AsyncSession, appeal: Appeal) -> None:
         raise Conflict("Житель уже написал в этой переписке снова: работайте с новым обращением")
     if appeal.id in await answered_repeats(session, [appeal.id or 0]):
         raise Conflict("Автору этого повтора уже ответили")
+
+
+async def pass_on(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
+    """An appeal has closed by itself, unanswered: the oldest of its repeats that waits goes on in its place.
+
+    That one citizen deleted his words, or does not reply, is no answer to the others.
+    """
+    waiting = await _waiting(session, await repeats_of(session, appeal.id or 0))
+    if not waiting:
+        return
+    first, *rest = waiting
+    first.duplicate_of_id = None
+    await revive(session, first, DUPLICATE)
+    await place(session, first, await session.get_one(Department, appeal.department_id), now)
+    _tell_parted(session, first, appeal, SYSTEM, now)
+    for one in rest:
+        one.duplicate_of_id = first.id
+        _tell_merged(session, one, first, SYSTEM, now)
+    await _keep_earliest(session, first, await _stopped_clocks(session, rest), now)
+    for one in waiting:
+        await changed(session, one)
+
+
+async def _waiting(session: AsyncSession, repeats: Sequence[Appeal]) -> list[Appeal]:
+    """Whose authors have no answer and have not written anew since."""
+    done = await answered_repeats(session, [one.id or 0 for one in repeats])
+    newest = await open_by_thread(session, [(one.page_id, one.thread_key) for one in repeats])
+    return [one for one in repeats if one.id not in done and newest[one.page_id, one.thread_key].id == one.id]
+
+
+def _tell_merged(session: AsyncSession, appeal: Appeal, parent: Appeal, actor: Actor, now: datetime) -> None:
+    record(session, appeal.id or 0, "merged", actor, now, parent=parent.id)
+    record(session, parent.id or 0, "joined", actor, now, duplicate=appeal.id)
+
+
+def _tell_parted(session: AsyncSession, appeal: Appeal, parent: Appeal, actor: Actor, now: datetime) -> None:
+    record(session, appeal.id or 0, "separated", actor, now, parent=parent.id)
+    record(session, parent.id or 0, "separated", actor, now, duplicate=appeal.id)
 
 
 async def repeats_of(session: AsyncSession, appeal_id: int) -> Sequence[Appeal]:

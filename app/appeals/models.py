@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Computed, DateTime, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
 class State(StrEnum):
@@ -36,7 +37,7 @@ _QUEUE_AT_SQL = "coalesce(next_due_at, '9999-01-01 00:00:00+00'::timestamptz)"
 _IN_QUEUE = text("is_open AND NOT is_talk")
 
 
-class Appeal(SQLModel, table=True):
+class Appeal(Row, table=True):
     """What one citizen asks under one post or in one dialog, until it is answered.
 
     `text` is the opening message as it stands now, `search_text` all of the citizen's words. `judgement` and
@@ -54,7 +55,7 @@ class Appeal(SQLModel, table=True):
     no clock of its own, and names it in `duplicate_of_id`.
     """
 
-    __mapper_args__ = {"exclude_properties": ["is_open", "queue_at", "search"]}
+    __mapper_args__: ClassVar[dict[str, list[str]]] = {"exclude_properties": ["is_open", "queue_at", "search"]}
     __table_args__ = (
         Column("is_open", Boolean, Computed(f"state IN ({_OPEN_SQL})", persisted=True)),
         Column("queue_at", DateTime(timezone=True), Computed(_QUEUE_AT_SQL, persisted=True)),
@@ -145,7 +146,7 @@ class Appeal(SQLModel, table=True):
 appeal_columns = Appeal.__table__.c  # type: ignore[attr-defined]
 
 
-class Message(SQLModel, table=True):
+class Message(Row, table=True):
     """A message as it was understood, the citizen's or the page's own, appeal or not. One row a platform message."""
 
     __table_args__ = (
@@ -192,7 +193,7 @@ class AnswerState(StrEnum):
     UNKNOWN = "unknown"  # it may or may not have arrived, and the platform cannot say: a person looks
 
 
-class Answer(SQLModel, table=True):
+class Answer(Row, table=True):
     """Our answer: an outbox row. `idempotency_key` makes a repeated sending harmless where the platform can.
 
     A question asks the citizen for what is missing; it answers nothing. An answer longer than the platform allows
@@ -235,7 +236,7 @@ class Answer(SQLModel, table=True):
     delivered_at: datetime | None = utc_field(default=None)
 
 
-class HistoryEntry(SQLModel, table=True):
+class HistoryEntry(Row, table=True):
     """One thing that happened to an appeal, written in the transaction that did it."""
 
     __tablename__ = "history_entry"
@@ -248,7 +249,7 @@ class HistoryEntry(SQLModel, table=True):
     details: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
 
 
-class Part(SQLModel, table=True):
+class Part(Row, table=True):
     """What a co-executing department is to contribute to the answer, and what it has contributed.
 
     The responsible department joins the parts into one answer. `given_at` is empty while the part is owed;
@@ -273,7 +274,7 @@ class Part(SQLModel, table=True):
     is_declined: bool = False
 
 
-class Draft(SQLModel, table=True):
+class Draft(Row, table=True):
     """An answer being written; kept on the server at every pause in typing."""
 
     appeal_id: int = Field(sa_type=BigInteger, foreign_key="appeal.id", primary_key=True)

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
-class PagePost(SQLModel, table=True):
+class PagePost(Row, table=True):
     """The page's own publication, under which citizens comment. `thread_external_id` leads to it from a comment."""
 
     __tablename__ = "page_post"
@@ -26,7 +27,7 @@ class PagePost(SQLModel, table=True):
     published_at: datetime | None = utc_field(default=None)
 
 
-class Contact(SQLModel, table=True):
+class Contact(Row, table=True):
     """A citizen as one page knows him: whether he lets the page write to him privately."""
 
     page_id: int = Field(foreign_key="public_page.id", primary_key=True)

@@ -1,10 +1,12 @@
 """Tables of departments and territories."""
 
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from app.rows import Row
 
 
-class Department(SQLModel, table=True):
+class Department(Row, table=True):
     """A body that answers citizens. `code` is what routing rules name.
 
     Answers of a department with `is_checked` are looked at by the center before they go out. `territories` (ОКТМО) and
@@ -24,7 +26,7 @@ class Department(SQLModel, table=True):
     parent_id: int | None = Field(default=None, foreign_key="department.id")
 
 
-class Territory(SQLModel, table=True):
+class Territory(Row, table=True):
     """A territory of the ОКТМО tree. `path` holds the codes from the region down to this one, joined by "/"."""
 
     code: str = Field(primary_key=True, max_length=11)

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 HASH_LENGTH = 64
 
@@ -22,7 +23,7 @@ class FileState(StrEnum):
     FAILED = "failed"  # the platform did not give it, and is asked no more
 
 
-class StoredFile(SQLModel, table=True):
+class StoredFile(Row, table=True):
     """One content, however many messages carry it. `width` and `height` are of pictures only.
 
     `fetched_at` is when it came last. `removed_at` is set while it is being removed: it must not be taken into use.
@@ -40,7 +41,7 @@ class StoredFile(SQLModel, table=True):
     removed_at: datetime | None = utc_field(default=None)
 
 
-class MessageFile(SQLModel, table=True):
+class MessageFile(Row, table=True):
     """One attachment of a message that is worth keeping, at its `position` among all of them.
 
     `source` is what the platform said of it; another source at the same position is another file.

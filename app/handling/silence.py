@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import col
 
-from app.appeals import cycle
+from app.appeals import cycle, duplicates
 from app.appeals.models import Appeal, State, Wait
 from app.resources import Resources
 
@@ -25,4 +25,5 @@ async def close_silent(resources: Resources, now: datetime) -> int:
         appeals = [appeal for appeal in found if appeal.is_open]
         for appeal in appeals:
             await cycle.finish(session, appeal, State.CLOSED, cycle.NO_REPLY, cycle.SYSTEM, now)
+            await duplicates.pass_on(session, appeal, now)
     return len(appeals)

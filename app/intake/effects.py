@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app import files
-from app.appeals import cycle
+from app.appeals import cycle, duplicates
 from app.appeals.models import Appeal, Message, State, Wait
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
 from app.departments.models import Department
@@ -241,6 +241,7 @@ async def _follow(batch: Batch, appeal: Appeal, one: Touched) -> None:
         cycle.record(session, appeal_id, "deleted", cycle.SYSTEM, one.received_at, message_id=message.id)
         if appeal.is_open and await _nothing_left(session, appeal_id):
             await cycle.finish(session, appeal, State.CLOSED, "deleted", cycle.SYSTEM, batch.now)
+            await duplicates.pass_on(session, appeal, batch.now)
     if Change.RESTORED in one.changes and message.deleted_at is None:
         cycle.record(session, appeal_id, "restored", cycle.SYSTEM, one.received_at, message_id=message.id)
         if appeal.close_reason == "deleted" and not await _has_successor(batch, appeal):

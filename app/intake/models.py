@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
 class EventState(StrEnum):
@@ -19,7 +20,7 @@ class EventState(StrEnum):
     DISMISSED = "dismissed"  # a person decided not to take it
 
 
-class InboxEvent(SQLModel, table=True):
+class InboxEvent(Row, table=True):
     """One webhook as it came. `payload` is sealed, and emptied after the retention time.
 
     `waits_for` names the page's post without which an ignored event cannot be placed; when the post becomes known, the
@@ -48,7 +49,7 @@ class InboxEvent(SQLModel, table=True):
     handled_at: datetime | None = utc_field(default=None)
 
 
-class PagePoll(SQLModel, table=True):
+class PagePoll(Row, table=True):
     """How far a page's comments have been asked for, where its platform does not push them.
 
     `cursor` is the platform's own text and is stored together with the deliveries that it stands behind. A poll is

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Index, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
 class ModelState(StrEnum):
@@ -20,7 +21,7 @@ class ModelState(StrEnum):
     REFUSED = "refused"  # a person did not want it, or its file is no model
 
 
-class ModelVersion(SQLModel, table=True):
+class ModelVersion(Row, table=True):
     """A model in the registry; its files lie in `<data dir>/models/<version>/`.
 
     The shipped model has no row: it judges while there is no champion. `parent` is the model it was built upon (None:

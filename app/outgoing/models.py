@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
 class ChannelKind(StrEnum):
@@ -45,7 +46,7 @@ class DeliveryState(StrEnum):
 _UNFINISHED = text("state IN ('pending', 'sending')")
 
 
-class DepartmentChannel(SQLModel, table=True):
+class DepartmentChannel(Row, table=True):
     """One system of one department. `secret` signs webhooks, or is the key of an Open311 server; sealed.
 
     `events` narrows what is told; empty means everything. `services` maps topics to Open311's service codes, "" to the
@@ -67,7 +68,7 @@ class DepartmentChannel(SQLModel, table=True):
     created_at: datetime = utc_field()
 
 
-class DepartmentDelivery(SQLModel, table=True):
+class DepartmentDelivery(Row, table=True):
     """One event for one system: an outbox row. Those of one appeal go in their order, one after another.
 
     `number` is the delivery's name for the receiver, the same at every repeat. After `give_up_at` it is not repeated.
@@ -97,7 +98,7 @@ class DepartmentDelivery(SQLModel, table=True):
     delivered_at: datetime | None = utc_field(default=None)
 
 
-class ChannelAppeal(SQLModel, table=True):
+class ChannelAppeal(Row, table=True):
     """What one system knows of one appeal: whether it was told that it is its own, and as what it goes there.
 
     An Open311 server gives a `service_request_id`, or first a `token` for one; it is asked for news at `next_poll_at`.

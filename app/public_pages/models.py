@@ -2,13 +2,14 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import DDL, Column, Computed, Date, Index, LargeBinary, Text, UniqueConstraint, event, text
 from sqlmodel import Field, SQLModel
 
 from app.db import utc_field
 from app.platforms.incoming import PageIdentity
+from app.rows import Row
 
 NUMBERLESS = "@"  # begins the external id of a page of which only the name in its address is known
 
@@ -27,7 +28,7 @@ class Level(StrEnum):
     SETTLEMENT = "settlement"
 
 
-class OfficialBody(SQLModel, table=True):
+class OfficialBody(Row, table=True):
     """A body that keeps public pages: a ministry, an administration, a school.
 
     `identity` tells bodies apart: by ОГРН, else by ИНН, else by territory and name. A body without a department of its
@@ -36,7 +37,7 @@ class OfficialBody(SQLModel, table=True):
     """
 
     __tablename__ = "official_body"
-    __mapper_args__ = {"exclude_properties": ["search_text"]}
+    __mapper_args__: ClassVar[dict[str, list[str]]] = {"exclude_properties": ["search_text"]}
     __table_args__ = (
         Column("search_text", Text, Computed("lower(name)", persisted=True)),
         Index("ix_official_body_search", "search_text", postgresql_using="gin",
@@ -53,7 +54,7 @@ class OfficialBody(SQLModel, table=True):
     department_id: int | None = Field(default=None, foreign_key="department.id")
 
 
-class PublicPage(SQLModel, table=True):
+class PublicPage(Row, table=True):
     """An official page in a social network.
 
     `key` is the unguessable part of its webhook address. `credentials` is a sealed JSON object with the secrets of
@@ -69,7 +70,7 @@ class PublicPage(SQLModel, table=True):
     """
 
     __tablename__ = "public_page"
-    __mapper_args__ = {"exclude_properties": ["search_text", "heard_on"]}
+    __mapper_args__: ClassVar[dict[str, list[str]]] = {"exclude_properties": ["search_text", "heard_on"]}
     __table_args__ = (
         # Sorted letter by letter on every server: only then is the beginning of a name a stretch of the index.
         Column("search_text", Text(collation="C"), Computed("lower(name)", persisted=True)),
@@ -135,7 +136,7 @@ class PublicPage(SQLModel, table=True):
         return not self.external_id.startswith(NUMBERLESS)
 
 
-class PageAudience(SQLModel, table=True):
+class PageAudience(Row, table=True):
     """How many people followed a page on a day, as somebody told us."""
 
     __tablename__ = "page_audience"

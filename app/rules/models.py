@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Index, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
 class RuleSetState(StrEnum):
@@ -19,7 +20,7 @@ class RuleSetState(StrEnum):
     RETIRED = "retired"
 
 
-class RuleSetVersion(SQLModel, table=True):
+class RuleSetVersion(Row, table=True):
     """A rule set, by the very files of its directory. Only a draft changes; `edition` counts its changes.
 
     `version` is the name that decisions are stored with, and stands in `rules.toml` too. `parent_id` is the version in
@@ -61,7 +62,7 @@ class SimulationState(StrEnum):
     FAILED = "failed"
 
 
-class RuleSimulation(SQLModel, table=True):
+class RuleSimulation(Row, table=True):
     """A draft replayed over past appeals. `edition` tells which state of the draft it was, `against_id` what it was
     compared with; `share` is how much is done, `beat_at` when the worker last said so.
     """
@@ -87,7 +88,7 @@ class RuleSimulation(SQLModel, table=True):
     finished_at: datetime | None = utc_field(default=None)
 
 
-class RuleHit(SQLModel, table=True):
+class RuleHit(Row, table=True):
     """How many appeals of the last 90 days a rule decided (in the shadow: would have decided)."""
 
     __tablename__ = "rule_hit"

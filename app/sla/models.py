@@ -5,12 +5,13 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
-class Clock(SQLModel, table=True):
+class Clock(Row, table=True):
     """One promise of time to one appeal.
 
     A clock is open while `closed_at` is empty. `met_at` is set when the promise was kept or kept late,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import and_, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import formats
@@ -54,7 +54,7 @@ def _because(words: Sequence[dict[str, str]], probability: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """An alarm of the last minutes that nobody has taken. `key` changes when it rises again."""
+    """An alarm of the last minutes of which nobody knew when taking the appeal. `key` changes when it rises again."""
 
     id: int
     key: str
@@ -63,7 +63,7 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """How many appeals in danger nobody has taken (counting stops at MOST_COUNTED + 1), and the newest of them."""
+    """How many appeals in danger wait for a person (counting stops at MOST_COUNTED + 1), and the newest of them."""
 
     count: int
     news: tuple[News, ...]
@@ -74,21 +74,27 @@ class Alarms:
         return [{"key": one.key, "href": f"/appeals/{one.id}", "text": one.text} for one in self.news]
 
 
-def untaken(actor: Actor) -> list[Any]:
-    """Appeals in danger that this person may see and nobody has taken."""
-    return [
-        appeal_columns.is_open, appeal_columns.danger.is_not(None), appeal_columns.assignee_id.is_(None),
-        visible_to(actor),
-    ]  # fmt: skip
+_IS_UNTAKEN = appeal_columns.assignee_id.is_(None)
+_ROSE_AFTER_TAKING = appeal_columns.judgement["alarm"]["on_taken"].as_string() == "true"
+
+
+def waits(actor: Actor) -> list[Any]:
+    """Appeals in danger for which a person is awaited: nobody has taken them, or this one did before it was known."""
+    mine = and_(appeal_columns.assignee_id == actor.user_id, _ROSE_AFTER_TAKING)
+    return [*_in_danger(actor), or_(_IS_UNTAKEN, mine)]
+
+
+def _in_danger(actor: Actor) -> list[Any]:
+    return [appeal_columns.is_open, appeal_columns.danger.is_not(None), visible_to(actor)]
 
 
 async def read_alarms(session: AsyncSession, actor: Actor, now: datetime) -> Alarms:
     """What every screen says at once of danger: two small queries over the index of open alarms."""
-    some = select(literal_column("1")).select_from(Appeal).where(*untaken(actor)).limit(MOST_COUNTED + 1).subquery()
+    some = select(literal_column("1")).select_from(Appeal).where(*waits(actor)).limit(MOST_COUNTED + 1).subquery()
     raised_at = appeal_columns.judgement["alarm"]["at"].as_string()
     newest = (
         select(appeal_columns.id, raised_at, appeal_columns.danger, func.left(appeal_columns.text, LONGEST_NEWS))
-        .where(*untaken(actor), raised_at >= (now - NEWS_FOR).isoformat())
+        .where(*_in_danger(actor), or_(_IS_UNTAKEN, _ROSE_AFTER_TAKING), raised_at >= (now - NEWS_FOR).isoformat())
         .order_by(appeal_columns.id.desc())
         .limit(MOST_NEWS)
     )

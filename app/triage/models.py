@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from app.db import utc_field
+from app.rows import Row
 
 
-class LabelChoice(SQLModel, table=True):
+class LabelChoice(Row, table=True):
     """A person accepted or corrected a label: a labelled example for the next training.
 
     `label_kind` is a kind of the model's labels, or "alarm": whether what the judge took for danger is any.

@@ -84,6 +84,28 @@ async def test_a_fresh_alarm_is_news_for_two_minutes(browser: Browser, vk: VK) -
     assert now - NOW > timedelta(minutes=2)
 
 
+async def test_danger_that_comes_to_light_after_taking_is_news_and_stays_with_who_took_it(
+    browser: Browser, sign_in: SignIn, vk: VK
+) -> None:
+    await vk.message(ROAD, 1)
+    await vk.drain()
+    appeal = await only(vk.resources, Appeal)
+    await browser.post(f"/appeals/{appeal.id}/assignment")
+    now = utc_now()
+    await vk.message("Помогите, горит дом, внутри люди!", 2)
+    await vk.drain(now)
+    assert (await only(vk.resources, Appeal)).judgement["alarm"]["on_taken"] is True
+    answer = await browser.get("/queue/urgent", htmx_on="/events")
+    assert "Срочные: 1" in answer.text, "who took it must hear of it"
+    assert "alarms" in answer.headers["HX-Trigger"]
+    colleague = await sign_in(Role.MANAGER)
+    answer = await colleague.get("/queue/urgent", htmx_on="/events")
+    assert "Срочные: 1" not in answer.text, "it is in somebody's hands"
+    assert "alarms" in answer.headers["HX-Trigger"]
+    await browser.post(f"/appeals/{appeal.id}/alarm", htmx_on=f"/appeals/{appeal.id}", is_danger="false")
+    assert "Срочные" not in (await browser.get("/queue/urgent", htmx_on="/events")).text
+
+
 async def test_the_kind_is_shown_and_the_list_can_be_narrowed_by_it(browser: Browser, vk: VK) -> None:
     await opened(vk, ROAD, 1)
     await opened(vk, "Прошу отремонтировать крыльцо поликлиники", 2, 100000003)

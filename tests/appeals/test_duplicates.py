@@ -11,11 +11,12 @@ from app.appeals import cycle, duplicates, outbox, service
 from app.appeals.duplicates import Outcome
 from app.appeals.models import Answer, AnswerState, Appeal, Message, State, Wait, appeal_columns
 from app.errors import Conflict, Invalid, NotFound
+from app.handling.silence import close_silent
 from app.resources import Resources
 from app.sla import service as sla
 from app.sla.models import Clock
 from tests.appeals.conftest import SignIn
-from tests.conftest import NOW, VK
+from tests.conftest import GROUP, NOW, VK
 from tests.office import ROAD, clerk, details, do, opened, rows
 
 LATER = NOW + timedelta(minutes=30)
@@ -361,3 +362,50 @@ async def test_the_card_merges_parts_and_answers_all(
     told = await browser.post(f"/appeals/{parent.id}/repeated-answers", text="Засыпали")
     assert "Ответов отправляется: 1 из 1" in told.text
     assert "ответ дан" in told.text
+
+
+async def test_when_the_main_appeal_is_deleted_its_oldest_repeat_goes_on_in_its_place(
+    vk: VK, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    first, second = pair
+    third = await opened(vk, ROAD, 733, author=100000005)
+    for one in (second, third):
+        await merge(vk.resources, one, first, anna)
+    due = {(await reread(vk.resources, one)).id: (await clock_of(vk.resources, one)).due_at for one in (second, third)}
+    gone = {"owner_id": -GROUP, "id": 731, "deleter_id": 100000003, "post_id": 700}
+    await vk.deliver(vk.event("wall_reply_delete", gone))
+    await vk.drain(LATER)
+    parent, heir, repeat = [await reread(vk.resources, one) for one in (first, second, third)]
+    assert (parent.state, parent.close_reason) == (State.CLOSED, "deleted")
+    assert (heir.state, heir.duplicate_of_id, heir.department_id) == (State.ROUTED, None, parent.department_id)
+    assert heir.next_due_at == min(at for at in due.values() if at)
+    assert (repeat.state, repeat.duplicate_of_id) == (State.CLOSED, second.id)
+    assert await details(vk.resources, "joined") == {"duplicate": third.id}
+
+
+async def test_a_silent_author_leaves_no_repeat_without_an_answer(
+    vk: VK, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    first, second = pair
+    await merge(vk.resources, second, first, anna)
+    async with vk.resources.database.transaction() as session:
+        stored = await session.get_one(Appeal, first.id)
+        await cycle.hold(session, stored, Wait.CITIZEN, NOW)
+        stored.waits_until = NOW + timedelta(hours=1)
+    assert await close_silent(vk.resources, NOW + timedelta(hours=2)) == 1
+    assert (await reread(vk.resources, first)).close_reason == cycle.NO_REPLY
+    heir = await reread(vk.resources, second)
+    assert (heir.is_open, heir.duplicate_of_id) == (True, None)
+
+
+async def test_whose_author_has_written_anew_does_not_inherit(vk: VK, resources: Resources, anna: Actor) -> None:
+    parent = await opened(vk, ROAD, 731, author=100000003)
+    await vk.message(ROAD, 1)
+    await vk.drain()
+    repeat = (await rows(resources, Appeal))[-1]
+    await merge(resources, repeat, parent, anna)
+    await vk.message("А ещё у нас во дворе на Примерной не горит ни один фонарь, почините освещение", 2)
+    await vk.drain()
+    async with resources.database.transaction() as session:
+        await duplicates.pass_on(session, await session.get_one(Appeal, parent.id), LATER)
+    assert (await reread(resources, repeat)).duplicate_of_id == parent.id

@@ -9,7 +9,7 @@ from tests.processes import Installation, eventually
 
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
-PATIENCE_MS = 15_000
+PATIENCE_MS = 45_000
 
 
 @dataclass
