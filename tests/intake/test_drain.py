@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.errors import DeadlockDetected
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
@@ -269,6 +270,34 @@ async def test_the_first_answer_is_promised_in_the_hours_of_the_department_in_ch
     assert [(one.kind, one.cycle, one.calendar_code) for one in await rows(resources, Clock)] == [
         ("first_answer", 1, calendar_code), ("final", 1, calendar_code), ("first_answer", 2, calendar_code),
     ]  # fmt: skip
+
+
+async def test_departments_are_read_once_however_many_promises_begin(vk: VK, resources: Resources) -> None:
+    asked: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if "FROM department" in statement and "department_channel" not in statement:
+            asked.append(statement)
+
+    engine = resources.database.engine.sync_engine
+    sqlalchemy_event.listen(engine, "before_cursor_execute", note)
+    try:
+        for number in range(1, 5):
+            await vk.message(ROAD, number, author=100000010 + number)
+        await vk.drain()
+        assert len(asked) == 1
+        async with resources.database.transaction() as session:
+            for number in range(1, 5):
+                appeal = await session.get_one(Appeal, number)
+                await cycle.mark_answered(session, appeal, NOW, NOW, is_interim=False)
+        for number in range(1, 5):
+            await vk.message("До сих пор яма на улице Примерной! Когда отремонтируют?", 10 + number, 100000010 + number)
+        asked.clear()
+        await vk.drain(NOW + timedelta(minutes=9))
+        assert len(asked) == 1
+    finally:
+        sqlalchemy_event.remove(engine, "before_cursor_execute", note)
+    assert [appeal.cycle for appeal in await rows(resources, Appeal)] == [2, 2, 2, 2]
 
 
 async def test_a_message_long_after_the_answer_is_a_new_appeal(vk: VK, resources: Resources) -> None:

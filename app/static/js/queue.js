@@ -69,7 +69,9 @@ function filter(field) {
     const text = choice.textContent.toLowerCase()
     choice.hidden = !words.every(word => text.includes(word))
   }
-  for (const group of choices.querySelectorAll('[role="group"]')) group.hidden = !group.querySelector('.choices__item:not([hidden])')
+  for (const group of choices.querySelectorAll('[role="group"]')) {
+    group.hidden = !group.querySelector('.choices__item:not([hidden])')
+  }
 }
 
 function draft(words) {
