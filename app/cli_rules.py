@@ -17,6 +17,7 @@ from app.rules.checking import check_in_office
 from app.rules.service import RulesRefused, read_rules
 from app.rules.simulation import LAST, MOST_LAST, simulate
 from app.rules.versions import list_versions, published_version, version_named
+from app.rules.views import failed_text
 from app.settings import get_settings
 from app.terminal import COMMAND_LINE, change, console, fail, run
 from app.time import utc_now
@@ -165,6 +166,10 @@ def _show(result: dict[str, Any]) -> None:
             f"{before} → {after}: {number(move['count'])}, лучше {number(move['better'])}, хуже {number(move['worse'])}"
             f"; например {', '.join(map(str, move['examples']))}"
         )
+    for rule, count in result["touched"].items():
+        typer.echo(f"Правило {rule}, новое или изменённое: решило {number(count)}")
+    if result["failed"]:
+        typer.echo(f"Сломались во время прогона и были пропущены: {failed_text(result['failed'])}")
     decided = result["decided"]
     was, now = (result[key] / decided if decided else None for key in ("agreed_before", "agreed_after"))
     typer.echo(

@@ -45,6 +45,15 @@ def differences(old: RuleSet, new: RuleSet) -> tuple[Change, ...]:
     return (*_cells(old, new), *_exceptions(old, new), *_settings(old, new), *_names(old, new))
 
 
+def touched_rules(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
+    """Ids of the new rules that may decide and that the old set has not, or has otherwise; exceptions first."""
+    rules = {rule.id: replace(rule, line=0) for rule in old.tables.exceptions}
+    cells = {cell.id: replace(cell, line=0) for cell in old.tables.cells}
+    able = [rule for rule in new.tables.exceptions if rule.mode is Mode.ACTIVE]
+    touched = [rule.id for rule in able if rules.get(rule.id) != replace(rule, line=0)]
+    return (*touched, *(cell.id for cell in new.tables.cells if cells.get(cell.id) != replace(cell, line=0)))
+
+
 def _cells(old: RuleSet, new: RuleSet) -> Iterator[Change]:
     was, now = group_cells_by_address(old.tables.cells), group_cells_by_address(new.tables.cells)
     for address in dict.fromkeys([*was, *now]):

@@ -3,8 +3,9 @@
     Группа тем | Тема | Сфера | Страница | вся территория | Омск      | …     columns are territories, cells bodies
     Группа тем | Тема | Сфера | Страница | Миндор         | Минздрав  | …     columns are bodies, cells territories
 
-A cell «Миндор + Город» has a co-executor. Names may be written in full, in short, or as codes. Reading collects every
-bad cell; the ids of cells that were there before stay theirs.
+A cell «Миндор + Город» has a co-executor; «Миндор | Город» is a tie, that is two cells of which one must go before the
+rules may be published. Names may be written in full, in short, or as codes. Reading collects every bad cell; the ids of
+cells that were there before stay theirs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from routing_rules.csv_tables import CO_DEPARTMENTS, Row, clean
 from routing_rules.editing import next_cell_id
 from routing_rules.evaluation import RuleSet
 from routing_rules.importing import body_key
-from routing_rules.matrix import Address, address_of
+from routing_rules.matrix import Address, group_cells_by_address
 from routing_rules.model import PAGE_OWNER, Cell, Problem
 
 GROUP, TOPIC, SPHERE, PAGE = "Группа тем", "Тема", "Сфера", "Страница"
@@ -24,6 +25,7 @@ SUBJECT = (GROUP, TOPIC, SPHERE, PAGE)
 ANYWHERE = "Вся территория"
 OWNER = "владелец страницы"
 SHEET = "таблица"
+BESIDE, OR = "+", "|"
 
 
 @dataclass(slots=True)
@@ -35,15 +37,15 @@ class ReadSheet:
 
 
 def as_sheet(rules: RuleSet) -> list[list[str]]:
-    """Header and rows, territories as columns. Cells of one address (a tie) share a field, joined by «|»."""
+    """Header and rows, territories as columns. Cells of one address share a field, joined by «|»."""
     territories = ["", *(one.code for one in rules.tables.territories)]
     territories += sorted({cell.territory for cell in rules.tables.cells} - set(territories))
     used = [code for code in territories if any(cell.territory == code for cell in rules.tables.cells)]
     names, lines = _names_of_bodies(rules), dict[tuple[str, ...], dict[str, str]]()
     for cell in rules.tables.cells:
         line = lines.setdefault((cell.group, cell.topic, cell.sphere, cell.page), {})
-        text = " + ".join(_body(names, rules, code) for code in (cell.department, *cell.co_departments))
-        line[cell.territory] = f"{line[cell.territory]} | {text}" if cell.territory in line else text
+        text = f" {BESIDE} ".join(_body(names, rules, code) for code in (cell.department, *cell.co_departments))
+        line[cell.territory] = f"{line[cell.territory]} {OR} {text}" if cell.territory in line else text
     header = [*SUBJECT, *(_title(rules, code) for code in used)]
     return [header, *([*subject, *(line.get(code, "") for code in used)] for subject, line in lines.items())]
 
@@ -63,7 +65,8 @@ def _title(rules: RuleSet, territory: str) -> str:
 
 def _body(names: dict[str, str], rules: RuleSet, code: str) -> str:
     name = OWNER if code == PAGE_OWNER else rules.names.department(code)
-    return name if names.get(body_key(name)) == code else code
+    is_readable = names.get(body_key(name)) == code and not set(name) & set(BESIDE + OR)
+    return name if is_readable else code
 
 
 def _names_of_bodies(rules: RuleSet) -> dict[str, str]:
@@ -83,7 +86,7 @@ class _Reader:
         for one in rules.tables.territories:
             for name in (one.name, one.code, _title(rules, one.code)):
                 self._territories[body_key(name)] = one.code
-        self._known: dict[Address, Cell] = {address_of(cell): cell for cell in rules.tables.cells}
+        self._known = group_cells_by_address(rules.tables.cells)
         self._ids = {cell.id for cell in rules.tables.cells}
         self._lines: dict[Address, int] = {}
 
@@ -124,31 +127,53 @@ class _Reader:
         territory = self._territories.get(body_key(place))
         if territory is None:
             return self._complain(number, f"территории «{clean(place)}» нет")
-        return self._add(number, subject, territory, [body])
+        return self._add(number, subject, territory, [[body]])
 
     def _put(self, number: int, subject: dict[str, str], territory: str, value: str) -> None:
-        names = [clean(name) for name in value.split("+")]
-        unknown = [name for name in names if body_key(name) not in self._bodies]
+        options = [[clean(name) for name in option.split(BESIDE)] for option in value.split(OR)]
+        unknown = [name for names in options for name in names if body_key(name) not in self._bodies]
         if unknown:
-            return self._complain(number, f"ведомства «{unknown[0]}» нет")
-        return self._add(number, subject, territory, [self._bodies[body_key(name)] for name in names])
+            missing = f"ведомства «{unknown[0]}» нет" if unknown[0] else f"в клетке «{value}» не названо ведомство"
+            return self._complain(number, missing)
+        return self._add(
+            number, subject, territory, [[self._bodies[body_key(one)] for one in names] for names in options]
+        )
 
-    def _add(self, number: int, subject: dict[str, str], territory: str, bodies: list[str]) -> None:
+    def _add(self, number: int, subject: dict[str, str], territory: str, options: list[list[str]]) -> None:
+        """The cells of one address: one, or those of a tie."""
         group, topic, sphere, page = (subject.get(name, "") for name in SUBJECT)
         address = Address(group, topic, territory, page, sphere)
         if address in self._lines:
             return self._complain(number, f"то же самое уже сказано в строке {self._lines[address]}")
-        if len(set(bodies)) < len(bodies):
+        if any(len(set(bodies)) < len(bodies) for bodies in options):
             return self._complain(number, "одно ведомство названо дважды")
         self._lines[address] = number
-        known = self._known.get(address)
-        cell_id = known.id if known else next_cell_id(self._ids)
-        self._ids.add(cell_id)
-        self.found.rows.append({
-            "id": cell_id, "topic_group": group, "topic": topic, "territory": territory, "sphere": sphere, "page": page,
-            "department": bodies[0], CO_DEPARTMENTS: " ".join(bodies[1:]),
-        })  # fmt: skip
+        for cell_id, bodies in zip(self._ids_for(address, options), options, strict=True):
+            self.found.rows.append({
+                "id": cell_id, "topic_group": group, "topic": topic, "territory": territory, "sphere": sphere,
+                "page": page, "department": bodies[0], CO_DEPARTMENTS: " ".join(bodies[1:]),
+            })  # fmt: skip
         return None
+
+    def _ids_for(self, address: Address, options: list[list[str]]) -> list[str]:
+        """Each cell keeps the id of the one that said the same, else takes one that is left over, else a new one."""
+        left = list(self._known.get(address, ()))
+        ids = [_claim(left, bodies) for bodies in options]
+        return [cell_id or (left.pop(0).id if left else self._new_id()) for cell_id in ids]
+
+    def _new_id(self) -> str:
+        cell_id = next_cell_id(self._ids)
+        self._ids.add(cell_id)
+        return cell_id
 
     def _complain(self, line: int, message: str) -> None:
         self.found.problems.append(Problem(SHEET, line, message))
+
+
+def _claim(cells: list[Cell], bodies: list[str]) -> str:
+    """Take out of these cells the one that says the same, and return its id; empty where none does."""
+    same = next((cell for cell in cells if [cell.department, *cell.co_departments] == bodies), None)
+    if same is None:
+        return ""
+    cells.remove(same)
+    return same.id

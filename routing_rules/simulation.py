@@ -42,7 +42,8 @@ class Outcome:
     """All that a simulation has counted.
 
     First-route accuracy is `agreed_before / decided` and `agreed_after / decided`. `to_desk` fell to the default only
-    with the new rules, `from_desk` only with the old ones. `failed` counts new rules that broke while running.
+    with the new rules, `from_desk` only with the old ones. `hits` counts what each new rule has decided, `failed` how
+    often one broke while running.
     """
 
     total: int = 0

@@ -18,6 +18,7 @@ from app.appeals.drafts import save_draft
 from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, Part, State, Wait
 from app.appeals.telling import remember
 from app.db import NO_KEY_UPDATE
+from app.departments.models import Department
 from app.errors import Conflict, NotFound
 from app.jobs import Job, enqueue
 from app.live import announce
@@ -57,11 +58,16 @@ async def changed(session: AsyncSession, appeal: Appeal) -> None:
     await announce(session, [appeal.id or 0])
 
 
-async def place(session: AsyncSession, appeal: Appeal, department_id: int) -> None:
-    """Put the appeal and its open clocks with a department."""
-    appeal.department_id = department_id
+async def place(session: AsyncSession, appeal: Appeal, department: Department, now: datetime) -> None:
+    """Put the appeal and its open clocks with a department, whose calendar counts where it ends a promise earlier."""
+    appeal.department_id = department.id or 0
+    because = f"{department.short_name}: по календарю отдела срок раньше"
     for clock in await sla.open_clocks(session, [appeal.id or 0]):
-        clock.department_id = department_id
+        is_handed_over, clock.department_id = clock.department_id != department.id, department.id or 0
+        if is_handed_over and clock.kind != sla.MODERATION:
+            moved = sla.adopt_calendar(clock, department.calendar_code, now, because)
+            _tell_move(session, appeal, clock.kind, moved, now)
+    appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
 
 
 async def finish(session: AsyncSession, appeal: Appeal, state: State, reason: str, actor: Actor, now: datetime) -> None:
@@ -117,7 +123,10 @@ async def mark_answered(
         return
     appeal.state = State.INTERIM
     for clock in met:  # a second interim answer meets nothing: the final promise runs already
-        await start_clock(session, appeal, sla.FINAL, at, now, policy_code=clock.policy_code)
+        calendar_code = (await session.get_one(Department, appeal.department_id)).calendar_code
+        await start_clock(
+            session, appeal, sla.FINAL, at, now, policy_code=clock.policy_code, calendar_code=calendar_code
+        )
 
 
 async def change_hands(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
@@ -167,7 +176,7 @@ async def hold(session: AsyncSession, appeal: Appeal, wait: Wait, now: datetime)
 
 async def _time_check(session: AsyncSession, appeal: Appeal, policy_code: str, now: datetime) -> None:
     if policy_code and sla.policy(policy_code).promises(sla.MODERATION):
-        await start_clock(session, appeal, sla.MODERATION, now, now, policy_code=policy_code)
+        await start_clock(session, appeal, sla.MODERATION, now, now, policy_code=policy_code, calendar_code=sla.OFFICE)
 
 
 async def release(session: AsyncSession, appeal: Appeal, now: datetime, because: str) -> None:
@@ -197,7 +206,9 @@ async def revive(session: AsyncSession, appeal: Appeal, reason: str = "deleted")
     appeal.next_due_at = await sla.next_due_at(session, appeal.id or 0)
 
 
-async def reopen(session: AsyncSession, appeal: Appeal, message: Message, now: datetime, *, policy_code: str) -> None:
+async def reopen(
+    session: AsyncSession, appeal: Appeal, message: Message, now: datetime, *, policy_code: str, calendar_code: str
+) -> None:
     """The citizen wrote again: a new cycle with a new promise; the old cycle's result stays as it was.
 
     What was answered may have been talk; these words are not.
@@ -207,7 +218,10 @@ async def reopen(session: AsyncSession, appeal: Appeal, message: Message, now: d
     appeal.cycle += 1
     appeal.closed_at = appeal.close_reason = None
     record(session, appeal.id or 0, "reopened", SYSTEM, now, message_id=message.id, cycle=appeal.cycle)
-    await start_clock(session, appeal, sla.FIRST_ANSWER, message.received_at, now, policy_code=policy_code)
+    await start_clock(
+        session, appeal, sla.FIRST_ANSWER, message.received_at, now, policy_code=policy_code,
+        calendar_code=calendar_code,
+    )  # fmt: skip
 
 
 async def begin_anew(session: AsyncSession, appeal: Appeal, at: datetime, now: datetime) -> None:
@@ -220,12 +234,19 @@ async def begin_anew(session: AsyncSession, appeal: Appeal, at: datetime, now: d
 
 
 async def start_clock(
-    session: AsyncSession, appeal: Appeal, kind: str, at: datetime, now: datetime, *, policy_code: str
+    session: AsyncSession,
+    appeal: Appeal,
+    kind: str,
+    at: datetime,
+    now: datetime,
+    *,
+    policy_code: str,
+    calendar_code: str,
 ) -> None:
-    """Start one promise and show the nearest due time on the appeal."""
+    """Start one promise, in the working hours of who is to keep it, and show the nearest due time on the appeal."""
     clock = sla.start_clock(
         appeal_id=appeal.id or 0, department_id=appeal.department_id, kind=kind, severity=appeal.severity,
-        cycle=appeal.cycle, policy_code=policy_code, at=at, is_counted=not appeal.is_talk,
+        cycle=appeal.cycle, policy_code=policy_code, calendar_code=calendar_code, at=at, is_counted=not appeal.is_talk,
     )  # fmt: skip
     session.add(clock)
     due = [due_at for due_at in (appeal.next_due_at, clock.due_at) if due_at is not None]

@@ -15,6 +15,7 @@ from app.accounts.actor import Actor
 from app.appeals.cycle import SYSTEM, changed, finish, load, open_by_thread, place, record, revive
 from app.appeals.models import Answer, AnswerState, Appeal, State
 from app.appeals.service import answer, refuse_second_answer
+from app.departments.models import Department
 from app.errors import AppError, Conflict, Invalid
 from app.sla import service as sla
 from app.sla.models import Clock
@@ -73,7 +74,7 @@ async def _keep_earliest(session: AsyncSession, parent: Appeal, clocks: Sequence
         for other in clocks:
             moved = None
             if other.kind == own.kind:
-                moved = sla.take_over(own, other, f"присоединён повтор № {other.appeal_id}, его срок раньше")
+                moved = sla.take_over(own, other, now, f"присоединён повтор № {other.appeal_id}, его срок раньше")
             if moved is not None:
                 record(session, parent.id or 0, "due_changed", SYSTEM, now, kind=own.kind, **moved)
     parent.next_due_at = await sla.next_due_at(session, parent.id or 0)
@@ -93,15 +94,22 @@ async def separate(
     await _refuse_lost_thread(session, appeal)
     appeal.duplicate_of_id = None
     await revive(session, appeal, DUPLICATE)
-    rest = await repeats_of(session, parent.id or 0)
-    for clock in await sla.open_clocks(session, [parent.id or 0]):
+    open_clocks = await sla.open_clocks(session, [parent.id or 0])
+    for clock in open_clocks:
         sla.give_back(clock, parent.severity, now)
-    left = await sla.stopped_clocks(session, [one.id or 0 for one in rest], DUPLICATE)
+    cycle_began_at = min((clock.started_at for clock in open_clocks), default=now)
+    rest = await _stopped_clocks(session, await repeats_of(session, parent.id or 0))
+    left = [clock for clock in rest if clock.closed_at is not None and clock.closed_at >= cycle_began_at]
     await _keep_earliest(session, parent, left, now)
     _tell_parted(session, appeal, parent, actor, now)
     await changed(session, appeal)
     await changed(session, parent)
     return appeal
+
+
+async def _stopped_clocks(session: AsyncSession, repeats: Sequence[Appeal]) -> Sequence[Clock]:
+    """The clocks that these repeats brought when they were merged."""
+    return await sla.stopped_clocks(session, {one.id or 0: one.cycle for one in repeats}, DUPLICATE)
 
 
 async def _refuse_lost_thread(session: AsyncSession, appeal: Appeal) -> None:
@@ -124,14 +132,12 @@ async def pass_on(session: AsyncSession, appeal: Appeal, now: datetime) -> None:
     first, *rest = waiting
     first.duplicate_of_id = None
     await revive(session, first, DUPLICATE)
-    await place(session, first, appeal.department_id)
+    await place(session, first, await session.get_one(Department, appeal.department_id), now)
     _tell_parted(session, first, appeal, SYSTEM, now)
     for one in rest:
         one.duplicate_of_id = first.id
         _tell_merged(session, one, first, SYSTEM, now)
-    await _keep_earliest(
-        session, first, await sla.stopped_clocks(session, [one.id or 0 for one in rest], DUPLICATE), now
-    )
+    await _keep_earliest(session, first, await _stopped_clocks(session, rest), now)
     for one in waiting:
         await changed(session, one)
 

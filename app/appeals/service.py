@@ -62,7 +62,7 @@ async def reroute(
     now: datetime,
     expected_version: int | None = None,
 ) -> Appeal:
-    """Hand the appeal to another department. The due time stays: a transfer gives no extra time."""
+    """Hand the appeal to another department. A transfer gives no extra time: the due time stays, or comes earlier."""
     appeal = await load(session, appeal_id, actor, expected_version=expected_version)
     department = await session.get(Department, department_id)
     if department is None or not department.is_active:
@@ -79,14 +79,14 @@ async def reroute(
 
 
 async def hand_to(session: AsyncSession, appeal: Appeal, department: Department, because: str, now: datetime) -> None:
-    """Put the appeal with a department that a person has named; the trace says why. The due time stays."""
+    """Put the appeal with a department that a person has named; the trace says why. It gives no extra time."""
     appeal.routing = {
         "rule": "hand", "layer": "hand", "rule_set_version": appeal.routing.get("rule_set_version", ""),
         "department": department.code, "at": now.isoformat(),
         "steps": [{"layer": "hand", "rule": "hand", "outcome": "won", "department": department.code,
                    "because": because}],
     }  # fmt: skip
-    await place(session, appeal, department.id or 0)
+    await place(session, appeal, department, now)
     await change_hands(session, appeal, now)
     await count_as_appeal(session, appeal)  # a department is shown no talk
     appeal.transfer_count += 1

@@ -3,7 +3,7 @@
 Every line of history is remembered on the session; at the end of the transaction those that concern a department with a
 channel become deliveries. Without channels that is a list and a look at the clock. What a savepoint took back is no
 longer in the session, so nobody is told of it. A system hears first that an appeal is its department's, and last that
-it is not any more.
+it is not any more. A co-executor's system hears of the part that is asked of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.appeals.models import OPEN_STATES, HistoryEntry, appeal_columns
+from app.appeals.telling_parts import untold_parts
 from app.appeals.told import Happening, write_payloads
 from app.db import at_the_end
 from app.jobs import Job, enqueue
@@ -55,6 +56,7 @@ async def tell_departments(session: AsyncSession) -> None:
     plan = _Plan(channels, await _held(session, list(entries)))
     for appeal in await _standing(session, list(entries)):
         plan.add(appeal, sorted(entries[appeal.id], key=lambda entry: entry.at))
+    plan.happenings += await untold_parts(session, plan.at_work, channels)
     if plan.happenings:
         session.add_all(await write_payloads(session, plan.happenings))
         enqueue(session, Job.TELL_DEPARTMENTS)
@@ -80,22 +82,26 @@ async def _held(session: AsyncSession, appeal_ids: Sequence[int]) -> dict[int, l
 
 @dataclass(slots=True)
 class _Plan:
-    """Who is told what; which appeals change hands."""
+    """Who is told what; which appeals change hands; when those that departments work on have changed."""
 
     channels: Mapping[int, list[KnownChannel]]
     known: Mapping[int, list[ChannelAppeal]]
     happenings: list[Happening] = field(default_factory=list)
     handed: list[ChannelAppeal] = field(default_factory=list)
+    at_work: dict[int, datetime] = field(default_factory=dict)
 
     def add(self, appeal: Row[tuple[int, int, str, bool]], entries: Sequence[HistoryEntry]) -> None:
         """Whatever follows from these lines of one appeal's history."""
         own = self.channels.get(appeal.department_id, [])
+        is_at_work = appeal.state in OPEN_STATES and not appeal.is_talk
+        if is_at_work:
+            self.at_work[appeal.id] = entries[-1].at
         known = {one.channel_id: one for one in self.known.get(appeal.id, [])}
         for channel in own:
             hand = known.get(channel.id)
             if hand is not None and hand.is_held:
                 self._follow(channel, appeal.id, entries)
-            elif appeal.state in OPEN_STATES and not appeal.is_talk:
+            elif is_at_work:
                 self._hand_over(channel, appeal.id, hand, entries[-1].at)
         self._withdraw(appeal, entries[-1].at)
 

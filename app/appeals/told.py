@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from app.appeals import api_queries
 from app.appeals.api_schema import AnswerItem, AppealItem, MessageItem
-from app.appeals.models import Answer, Appeal, HistoryEntry, Message, appeal_columns
+from app.appeals.models import Answer, Appeal, HistoryEntry, Message, Part, appeal_columns
 from app.departments.models import Territory
 from app.outgoing.models import DepartmentDelivery, Event
 from app.outgoing.outcome import GIVE_UP_AFTER
@@ -23,17 +23,19 @@ DETAILS = {
     Event.CLOSED: ("reason",),
     Event.DUE_CHANGED: ("kind", "from", "to", "due_at", "because"),
 }
+WITH_PLACE = {Event.ROUTED, Event.PART_ASKED}
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One event for one channel; `entry` is the line of history behind it, if there is one."""
+    """One event for one channel; `entry` is the line of history behind it, `part` what is asked, where there is one."""
 
     channel_id: int
     appeal_id: int
     event: Event
     at: datetime
     entry: HistoryEntry | None
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,10 @@ def _payload(happening: Happening, known: _Known) -> dict[str, Any] | None:
     if happening.event is Event.WITHDRAWN:  # whose it is now is no longer this department's business
         return {"appeal": {"id": happening.appeal_id}}
     payload: dict[str, Any] = {"appeal": known.appeals[happening.appeal_id]}
-    if happening.event is Event.ROUTED:
-        return payload | {"place": known.places[happening.appeal_id]}
+    if happening.event in WITH_PLACE:
+        payload["place"] = known.places[happening.appeal_id]
+    if happening.part is not None:
+        payload["part"] = {"question": happening.part.question, "asked_by": happening.part.asked_by}
     details = happening.entry.details if happening.entry else {}
     answer = known.answers.get(details.get("answer_id") or 0)
     if answer is not None:
@@ -92,7 +96,7 @@ def _payload(happening: Happening, known: _Known) -> dict[str, Any] | None:
 
 async def _read(session: AsyncSession, happenings: Sequence[Happening]) -> _Known:
     ids = {happening.appeal_id for happening in happenings}
-    routed = {happening.appeal_id for happening in happenings if happening.event is Event.ROUTED}
+    placed = {happening.appeal_id for happening in happenings if happening.event in WITH_PLACE}
     details = [happening.entry.details for happening in happenings if happening.entry]
     message_ids = [number for one in details if (number := one.get("message_id"))]
     answer_ids = [number for one in details if (number := one.get("answer_id"))]
@@ -103,7 +107,7 @@ async def _read(session: AsyncSession, happenings: Sequence[Happening]) -> _Know
         appeals={row.id: AppealItem.model_validate(row).model_dump(mode="json") for row in appeals},
         messages={row.id: MessageItem.model_validate(row).model_dump(mode="json") for row in messages},
         answers={answer.id or 0: answer for answer in answers},
-        places=await _places(session, routed) if routed else {},
+        places=await _places(session, placed) if placed else {},
     )
 
 

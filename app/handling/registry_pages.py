@@ -15,8 +15,9 @@ from app.accounts.actor import RIGHTS, Right
 from app.accounts.models import RosterKind
 from app.db import SessionDep
 from app.errors import AppError, Invalid
-from app.handling import registry, registry_queries
+from app.handling import editing, registry, registry_queries
 from app.handling.registry import KIND_NAMES, DepartmentForm, calendars
+from app.public_pages.editing import edition_of
 from app.public_pages.wording import SPHERE_NAMES
 from app.time import utc_now
 from app.web import flash, render
@@ -52,14 +53,8 @@ async def show_department(
 ) -> Response:
     """Один отдел: сведения, люди, отсутствия и дежурства."""
     department = await registry_queries.one_department(session, department_id)
-    parent = await registry_queries.one_department(session, department.parent_id) if department.parent_id else None
-    form = DepartmentForm(
-        code=department.code, name=department.name, short_name=department.short_name, kind=department.kind,
-        parent=parent.code if parent else "", calendar=department.calendar_code,
-        territories=tuple(department.territories), spheres=tuple(department.spheres),
-        is_active=department.is_active, is_checked=department.is_checked,
-    )  # fmt: skip
-    screen = await _form_screen(session, form, department_id, actor)
+    form = await editing.form_of(session, department)
+    screen = await _form_screen(session, form, department_id, actor, edition=edition_of(form))
     people = await registry_queries.staff_of(session, department_id)
     today = utc_now().astimezone(ZoneInfo(request.app.state.resources.settings.time_zone)).date()
     roster = await registry_queries.roster_of(session, [person.id or 0 for person in people], today)
@@ -69,12 +64,18 @@ async def show_department(
 
 
 async def _form_screen(
-    session: AsyncSession, form: DepartmentForm, department_id: int | None, actor: Actor, problem: str = ""
+    session: AsyncSession,
+    form: DepartmentForm,
+    department_id: int | None,
+    actor: Actor,
+    problem: str = "",
+    edition: str = "",
 ) -> dict[str, Any]:
     rows = await registry_queries.list_departments(session)
     return {
         "form": form,
         "department_id": department_id,
+        "edition": edition,
         "problem": problem,
         "row": next((row for row in rows if row.department.id == department_id), None),
         "others": [row.department for row in rows if row.department.id != department_id],
@@ -98,16 +99,22 @@ async def save_department(request: Request, session: SessionDep, actor: ManagerD
     department_id = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
     lists = [[str(one) for one in data.getlist(name)] for name in ("territories", "spheres")]
     form = _read(fields, *lists)
-    if department_id is not None:  # a code is what rules name: it stays
-        form = replace(form, code=(await registry_queries.one_department(session, department_id)).code)
+    edition = fields.get("edition", "")
     try:
         async with session.begin_nested():
-            department = await registry.save_department(
-                session, form, actor, now=utc_now(), is_new=department_id is None
-            )
-    except Invalid as refusal:
-        screen = await _form_screen(session, form, department_id, actor, refusal.message)
-        return render(request, "handling/department.html", status_code=422, **screen)
+            if department_id is None:
+                department = await registry.save_department(session, form, actor, now=utc_now(), is_new=True)
+            else:
+                department = await editing.change_department(
+                    session, department_id, form, edition, actor, now=utc_now()
+                )
+    except (Invalid, editing.ChangedMeanwhile) as refusal:
+        if isinstance(refusal, editing.ChangedMeanwhile):
+            edition = refusal.edition  # what she has been told now
+        if department_id is not None:  # a code is what rules name: it stays
+            form = replace(form, code=(await registry_queries.one_department(session, department_id)).code)
+        screen = await _form_screen(session, form, department_id, actor, refusal.message, edition)
+        return render(request, "handling/department.html", status_code=refusal.status, **screen)
     response = RedirectResponse(f"/departments/{department.id}", 303)
     flash(request, response, "Отдел сохранён")
     return response

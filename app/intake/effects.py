@@ -11,6 +11,7 @@ from app import files
 from app.appeals import cycle, duplicates
 from app.appeals.models import Appeal, Message, State, Wait
 from app.db import NO_KEY_UPDATE, assign_ids, flush_in_bulk
+from app.departments.models import Department
 from app.handling import parts
 from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
@@ -143,11 +144,12 @@ def is_undecided(appeal: Appeal) -> bool:
 async def _judge(batch: Batch) -> None:
     """One prediction for the new appeals, with their clocks and history; one for those whose words changed."""
     session, now = batch.session, batch.now
-    await triage.judge_and_route(batch.resources, session, batch.opened, now)
+    departments = await triage.judge_and_route(batch.resources, session, batch.opened, now)
+    calendars = await _calendars(batch, departments)
     session.add_all(batch.opened)
     for appeal, message in batch.opening:
         message.appeal_id = appeal.id
-        await _begin(batch, appeal, message)
+        await _begin(batch, appeal, message, calendars[appeal.department_id])
     first_words = {
         appeal.id: (appeal, message)
         for appeal, message in reversed(batch.appended)
@@ -155,14 +157,24 @@ async def _judge(batch: Batch) -> None:
     }
     await parts.ask_by_rules(session, batch.opened, now)
     for appeal, message in batch.appended:
-        await _continue(batch, appeal, message)
+        await _continue(batch, appeal, message, calendars[appeal.department_id])
     await triage.judge_again(batch.resources, session, list(batch.reworded.values()), now)
     for appeal, message in first_words.values():
         if appeal.is_open and not appeal.is_talk:
             await cycle.begin_anew(session, appeal, message.received_at, now)
 
 
-async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:
+async def _calendars(batch: Batch, departments: Mapping[int, Department]) -> dict[int, str]:
+    """The working calendar of each department in charge; those of new appeals are read already, with all others."""
+    found = {number: department.calendar_code for number, department in departments.items()}
+    missing = {appeal.department_id for appeal, _ in batch.appended} - found.keys()
+    if missing:
+        asked = select(Department).where(col(Department.id).in_(missing))
+        found |= {one.id or 0: one.calendar_code for one in await batch.session.scalars(asked)}
+    return found
+
+
+async def _begin(batch: Batch, appeal: Appeal, message: Message, calendar_code: str) -> None:
     cycle.record(batch.session, appeal.id or 0, "received", cycle.SYSTEM, message.received_at)
     triage.record_judgement(batch.session, appeal, batch.now)
     triage.record_alarm(batch.session, appeal, batch.now)
@@ -174,10 +186,11 @@ async def _begin(batch: Batch, appeal: Appeal, message: Message) -> None:
         message.received_at,
         batch.now,
         policy_code=batch.resources.settings.policy,
+        calendar_code=calendar_code,
     )
 
 
-async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
+async def _continue(batch: Batch, appeal: Appeal, message: Message, calendar_code: str) -> None:
     """More words of the same citizen; after an answer they open a new cycle, unless they are only talk ("thanks")."""
     message.appeal_id = appeal.id
     cycle.record(batch.session, appeal.id or 0, "appended", cycle.SYSTEM, message.received_at, message_id=message.id)
@@ -187,7 +200,7 @@ async def _continue(batch: Batch, appeal: Appeal, message: Message) -> None:
     is_reply = appeal.close_reason == cycle.NO_REPLY  # late, but what we have asked for, however short
     if not appeal.is_open and (is_reply or asks_for_an_answer(batch.resources, message.text)):
         policy = batch.resources.settings.policy
-        await cycle.reopen(batch.session, appeal, message, batch.now, policy_code=policy)
+        await cycle.reopen(batch.session, appeal, message, batch.now, policy_code=policy, calendar_code=calendar_code)
     await watch_words(batch.session, appeal, message.text, batch.now, is_new_message=True)
 
 

@@ -33,8 +33,9 @@ SUBJECTS = {
     Event.ANSWERED: "Обращение № {id}: ответ доставлен",
     Event.CLOSED: "Обращение № {id}: закрыто",
     Event.DUE_CHANGED: "Обращение № {id}: изменился срок",
+    Event.PART_ASKED: "Обращение № {id}: нужна ваша часть ответа",
 }
-ABOUT_CITIZEN = {Event.ROUTED, Event.APPENDED, Event.EDITED}
+ABOUT_CITIZEN = {Event.ROUTED, Event.APPENDED, Event.EDITED, Event.PART_ASKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,9 @@ def _lines(event: str, payload: Mapping[str, Any], appeal: Mapping[str, Any], pl
     if event in ABOUT_CITIZEN:
         message: Mapping[str, Any] = payload.get("message") or {}
         lines += [str(message.get("text") or appeal.get("text") or "Сообщение без текста"), ""]
+    if "part" in payload:
+        who = f"Жителю отвечает {appeal.get('department_name', '')}; от вас нужна часть ответа."
+        lines += [who, f"Что нужно: {payload['part'].get('question', '')}", ""]
     facts = {
         "Тема": appeal.get("topic"),
         "Ответить до": place.local(appeal.get("next_due_at")),

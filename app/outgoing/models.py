@@ -31,6 +31,7 @@ class Event(StrEnum):
     ANSWERED = "appeal.answered"  # the citizen has the answer
     CLOSED = "appeal.closed"
     DUE_CHANGED = "appeal.due_changed"
+    PART_ASKED = "appeal.part_asked"  # another department answers, this one is to contribute
 
 
 class DeliveryState(StrEnum):

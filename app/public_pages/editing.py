@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +19,9 @@ from app.errors import Conflict, Invalid, NotFound
 from app.public_pages.models import Level, OfficialBody, PublicPage, body_columns
 from app.public_pages.owners import find_owners
 from app.public_pages.wording import sphere_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LONGEST = {"name": 300, "sphere": 40, "kind": 80}
 LONGEST_FIELD = 400
@@ -92,8 +96,8 @@ async def _body(session: AsyncSession, body_id: int | None) -> OfficialBody | No
     return await session.get(OfficialBody, body_id) if body_id else None
 
 
-def edition_of(filled: Filled) -> str:
-    """Tells whether the stored fields are still those that a person has seen."""
+def edition_of(filled: "DataclassInstance") -> str:
+    """Tells whether the stored fields of a form are still those that a person has seen."""
     return hashlib.sha256(repr(asdict(filled)).encode()).hexdigest()[:16]
 
 

@@ -22,6 +22,7 @@ from app.rules.views import (
     chosen_move,
     count_problems,
     examples_of,
+    failed_text,
     find_cells,
     load_rows,
     move_rows,
@@ -159,6 +160,7 @@ async def simulation_part(session: AsyncSession, simulation: RuleSimulation | No
     return {
         **part, "result": simulation.result, "takers": takers, "rows": rows, "gains": gains, "chosen": chosen,
         "examples": examples, "loads": load_rows(simulation.result),
+        "failed": failed_text(simulation.result.get("failed", {})), "touched": simulation.result.get("touched", {}),
     }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from app.rules.service import RulesRefused, check_draft, read_rules
 from app.rules.versions import load_draft, load_version, published_version
 from app.time import utc_now
 from routing_rules import RuleSet
+from routing_rules.differences import touched_rules
 from routing_rules.simulation import Outcome, Simulation
 
 log = structlog.get_logger()
@@ -56,12 +57,16 @@ async def simulate(
         effect = await expected_effect(session, outcome, now)
     names = {code: rules.names.department(code) for rules in (old, new) for code in _departments(outcome.load_before,
              outcome.load_after)}  # fmt: skip
-    return {"old": old.version, "new": new.version, **as_document(outcome), "effect": effect, "names": names}
+    touched = {rule: outcome.hits[rule] for rule in touched_rules(old, new)}
+    return {
+        "old": old.version, "new": new.version, **as_document(outcome), "touched": touched, "effect": effect,
+        "names": names,
+    }  # fmt: skip
 
 
 def as_document(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as JSON knows it."""
-    counted = {one.name: getattr(outcome, one.name) for one in fields(outcome)}
+    """The outcome as JSON knows it, but for the rules by which nothing was decided otherwise."""
+    counted = {one.name: getattr(outcome, one.name) for one in fields(outcome) if one.name != "hits"}
     plain = {name: dict(value) if isinstance(value, Counter) else value for name, value in counted.items()}
     return {**plain, "moves": [asdict(move) for move in outcome.moves]}
 

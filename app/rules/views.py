@@ -11,13 +11,14 @@ from sqlmodel import col
 
 from app.appeals.models import Appeal
 from app.departments.models import Department
-from app.formats import plural
+from app.formats import number, plural
 from app.rules.models import RuleSetVersion, RuleSimulation, SimulationState
 from routing_rules import RuleSet
 from routing_rules.model import Cell
 
 MOST_CELLS = 100
 MOST_MOVED = 12
+FAILED_NAMES = {"matrix": "матрица", "confidence": "уверенность модели"}  # what fails besides exceptions
 HOT_SHARE, WARM_SHARE = 0.4, 0.15
 
 
@@ -105,6 +106,15 @@ def count_problems(problems: Sequence[Mapping[str, Any]] | None) -> tuple[int, i
     """Errors and remarks."""
     notes = sum(bool(problem["is_warning"]) for problem in problems or ())
     return len(problems or ()) - notes, notes
+
+
+def failed_text(failed: Mapping[str, int]) -> str:
+    """What broke while a simulation ran, the most often first: «Э-01 (3 обращения), матрица (1 обращение)»."""
+    rows = sorted(failed.items(), key=lambda row: (-row[1], row[0]))
+    return ", ".join(
+        f"{FAILED_NAMES.get(rule, rule)} ({number(count)} {plural(count, 'обращение', 'обращения', 'обращений')})"
+        for rule, count in rows
+    )
 
 
 def move_rows(result: Mapping[str, Any]) -> tuple[list[str], list[MoveRow], list[int]]:

@@ -1,4 +1,4 @@
-"""The verbs of one clock: start, pause, resume, reclassify, extend, meet, stop.
+"""The verbs of one clock: start, pause, resume, reclassify, adopt, take over, extend, meet, stop.
 
 Pure: every verb takes a state and returns a new one. What they rest on:
 
@@ -39,6 +39,7 @@ __all__ = [
     "ClockIsClosed",
     "ClockState",
     "ExtensionRefused",
+    "adopt",
     "allowance",
     "band",
     "band_of",
@@ -61,6 +62,7 @@ __all__ = [
     "spent_minutes",
     "start",
     "stop",
+    "take_over",
     "timeline",
 ]
 
@@ -119,6 +121,35 @@ def reclassify(
     return _with_due(adopted if is_longer and not policy.reclassifying_extends else candidate, calendar)
 
 
+def adopt(state: ClockState, calendar: WorkCalendar, other: WorkCalendar, at: datetime) -> ClockState:
+    """Run by another calendar, from the start, where that ends the promise earlier; else the clock as it is.
+
+    A transfer gives no extra time, and breaks no promise by itself: a calendar by which the clock would be past due
+    already is not adopted, nor is any once it is past due. What a pause still takes away is the same for both, so it
+    is compared as if it ended now. Raises ``ClockIsClosed``.
+    """
+    _must_be_open(state)
+    holes = _closed(state, at)
+    due = due_after(state.span, other, state.started_at, holes)
+    if not at < due < due_after(state.span, calendar, state.started_at, holes):
+        return state
+    return _with_due(replace(state, calendar_code=other.code), other)
+
+
+def take_over(
+    state: ClockState, calendar: WorkCalendar, other: ClockState, its_calendar: WorkCalendar, at: datetime
+) -> ClockState:
+    """Run by another promise of the same kind where that ends earlier; else the clock as it is.
+
+    A pause that goes on is compared as if it ended now. Raises ``ClockIsClosed``.
+    """
+    _must_be_open(state)
+    if _due_when_resumed(other, its_calendar, at) >= _due_when_resumed(state, calendar, at):
+        return state
+    taken = replace(other, met_at=None, stopped_at=None, stop_reason="")
+    return taken if taken.due_at is not None else _with_due(taken, its_calendar)
+
+
 def extend(state: ClockState, policy: Policy, calendar: WorkCalendar, extra: Span | None = None) -> ClockState:
     """Lengthen the span by the policy's extension, or by less of the same unit. Raises ``ExtensionRefused``."""
     _must_be_open(state)
@@ -168,6 +199,12 @@ def _closed(state: ClockState, at: datetime) -> tuple[Hole, ...]:
         return state.holes
     begin = state.holes[-1][0]
     return (*state.holes[:-1], (begin, max(at, begin)))
+
+
+def _due_when_resumed(state: ClockState, calendar: WorkCalendar, at: datetime) -> datetime:
+    if state.due_at is not None:
+        return state.due_at
+    return due_after(state.span, calendar, state.started_at, _closed(state, at))
 
 
 def _with_due(state: ClockState, calendar: WorkCalendar) -> ClockState:

@@ -52,6 +52,15 @@ def closed_holes(holes: Iterable[Hole]) -> list[Segment]:
     return merged((micros(a), ENDLESS if b is None else micros(b)) for a, b in holes)
 
 
+def spliced(before: Iterable[Hole], after: Iterable[Hole], at: datetime) -> tuple[Hole, ...]:
+    """The pauses of one clock up to a moment, and those of another from then on; one that goes on across it is one."""
+    first = [(begin, at if end is None else min(end, at)) for begin, end in before if begin < at]
+    rest = [(max(begin, at), end) for begin, end in after if end is None or end > at]
+    if first and rest and first[-1][1] == rest[0][0]:
+        rest[0] = (first.pop()[0], rest[0][1])
+    return (*first, *rest)
+
+
 def segments_of(day: date, intervals: Sequence[Interval], zone: ZoneInfo) -> list[Segment]:
     """The instants whose local time lies within the intervals of that day.
 

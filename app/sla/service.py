@@ -1,11 +1,13 @@
 """Clocks of appeals in the database. All arithmetic is done by the pure `clock`; here rows become states and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+import structlog
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -14,6 +16,7 @@ from app.sla import clock as arithmetic
 from app.sla.calendar import WorkCalendar, calendar_from_document
 from app.sla.clock import ClockState
 from app.sla.defaults import calendar_documents, policy_documents
+from app.sla.hours import Hole, spliced
 from app.sla.models import Clock
 from app.sla.policy import Policy, Span, policy_from_document
 
@@ -21,6 +24,7 @@ FIRST_ANSWER = "first_answer"
 FINAL = "final"
 MODERATION = "moderation"
 OFFICE = "office"
+log = structlog.get_logger()
 
 
 class UnknownCode(LookupError):
@@ -34,6 +38,16 @@ def calendar(code: str, zone: str | None = None) -> WorkCalendar:
         if document["code"] == code:
             return calendar_from_document({**document, "zone": zone or get_settings().time_zone})
     raise UnknownCode(f"Нет рабочего календаря «{code}»")
+
+
+@cache
+def calendar_or_office(code: str) -> WorkCalendar:
+    """The calendar that a stored code names. One whose file has gone is the office's, and an error in the log, once."""
+    try:
+        return calendar(code)
+    except UnknownCode:
+        log.error("calendar_unknown", calendar=code, instead=OFFICE)
+        return calendar(OFFICE)
 
 
 @cache
@@ -53,15 +67,15 @@ def start_clock(
     severity: int,
     cycle: int,
     policy_code: str,
+    calendar_code: str,
     at: datetime,
     is_counted: bool = True,
-    calendar_code: str = OFFICE,
 ) -> Clock:
     """A new clock, not yet stored. Raises NothingPromised when the policy has no such target."""
-    state = arithmetic.start(kind, policy(policy_code), calendar(calendar_code), at, severity)
+    state = arithmetic.start(kind, policy(policy_code), calendar_or_office(calendar_code), at, severity)
     row = Clock(
         appeal_id=appeal_id, department_id=department_id, kind=kind, cycle=cycle, policy_code=state.policy_code,
-        policy_version=state.policy_version, calendar_code=calendar_code, started_at=at, span={}, holes=[],
+        policy_version=state.policy_version, calendar_code=state.calendar_code, started_at=at, span={}, holes=[],
         is_counted=is_counted,
     )  # fmt: skip
     _write(row, state)
@@ -78,7 +92,7 @@ def state_of(row: Clock) -> ClockState:
         started_at=row.started_at,
         span=Span(row.span["amount"], row.span["unit"], row.span["roll"]),
         due_at=row.due_at,
-        holes=tuple((datetime.fromisoformat(begin), _instant(end)) for begin, end in row.holes),
+        holes=_holes(row.holes),
         met_at=row.met_at,
         stopped_at=row.closed_at if row.met_at is None else None,
         stop_reason=row.close_reason or "",
@@ -88,20 +102,28 @@ def state_of(row: Clock) -> ClockState:
 
 def calendar_of(row: Clock) -> WorkCalendar:
     """The calendar a clock runs by."""
-    return calendar(row.calendar_code)
+    return calendar_or_office(row.calendar_code)
 
 
 def _write(row: Clock, state: ClockState) -> None:
     """The value back into its row, with what reports read."""
     span = state.span
     row.span = {"amount": span.amount, "unit": span.unit, "roll": span.roll, "extensions": state.extensions}
-    row.holes = [[begin.isoformat(), end.isoformat() if end else None] for begin, end in state.holes]
+    row.holes = _as_stored(state.holes)
     row.due_at, row.met_at, row.closed_at = state.due_at, state.met_at, state.closed_at
     row.close_reason = state.stop_reason or None
     if state.closed_at is not None:
-        row.spent_minutes = arithmetic.spent_minutes(state, calendar(state.calendar_code), state.closed_at)
+        row.spent_minutes = arithmetic.spent_minutes(state, calendar_of(row), state.closed_at)
     if state.met_at is not None:  # news of an answer in time may come after the sweep has marked the clock
         row.breached_at = state.due_at if arithmetic.is_breached(state, state.met_at) else None
+
+
+def _as_stored(holes: Iterable[Hole]) -> list[Any]:
+    return [[begin.isoformat(), end.isoformat() if end else None] for begin, end in holes]
+
+
+def _holes(stored: Iterable[Sequence[str]]) -> tuple[Hole, ...]:
+    return tuple((datetime.fromisoformat(begin), _instant(end)) for begin, end in stored)
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -171,6 +193,15 @@ def reclassify(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None
     return _moved(before, row.due_at, "изменилась тема, а с ней важность")
 
 
+def adopt_calendar(row: Clock, code: str, at: datetime, because: str) -> dict[str, Any] | None:
+    """Run by the calendar of who is in charge now, if the promise then ends earlier; what moved, for the history."""
+    other, before = calendar_or_office(code), row.due_at
+    state = arithmetic.adopt(state_of(row), calendar_of(row), other, at)
+    row.calendar_code = state.calendar_code
+    _write(row, state)
+    return _moved(before, row.due_at, because)
+
+
 def _moved(before: datetime | None, after: datetime | None, because: str) -> dict[str, Any] | None:
     if after == before:
         return None
@@ -179,33 +210,55 @@ def _moved(before: datetime | None, after: datetime | None, because: str) -> dic
     }  # fmt: skip
 
 
-def take_over(row: Clock, other: Clock, because: str) -> dict[str, Any] | None:
-    """Run by another appeal's clock if that one ends earlier; what moved, for the history, or None."""
-    before = row.due_at
-    if before is None or other.due_at is None or other.due_at >= before:
+def take_over(row: Clock, other: Clock, at: datetime, because: str) -> dict[str, Any] | None:
+    """Run by the clock of a repeat of its appeal if that one ends earlier; what moved, for the history, or None.
+
+    Since the repeat was merged its promise stands still with the row's appeal: it is that one's citizen who is asked.
+    """
+    before, state, theirs, pauses = row.due_at, state_of(row), state_of(other), _own_holes(row)
+    holes = spliced(theirs.holes, pauses, other.closed_at or at)
+    if holes != theirs.holes:
+        theirs = replace(theirs, holes=holes, due_at=None)
+    taken = arithmetic.take_over(state, calendar_of(row), theirs, calendar_of(other), at)
+    if taken is state:
         return None
-    row.own = row.own or {
-        "started_at": row.started_at.isoformat(), "span": row.span, "holes": row.holes, "due_at": before.isoformat(),
+    own = row.own or {
+        "started_at": row.started_at.isoformat(), "span": row.span, "due_at": before.isoformat() if before else None,
+        "calendar_code": row.calendar_code,
     }  # fmt: skip
-    row.started_at, row.span, row.holes, row.due_at = other.started_at, other.span, other.holes, other.due_at
+    row.own = {**own, "holes": _as_stored(pauses), "since": at.isoformat()}
+    row.started_at, row.calendar_code = taken.started_at, taken.calendar_code
+    _write(row, taken)
     return _moved(before, row.due_at, because)
+
+
+def _own_holes(row: Clock) -> tuple[Hole, ...]:
+    """The pauses of the row's own appeal: those before its clock took over another promise, and those since."""
+    holes = state_of(row).holes
+    if row.own is None:
+        return holes
+    before, since = _holes(row.own["holes"]), _instant(row.own.get("since"))
+    return spliced(before, holes, since) if since is not None else before  # "since" was not kept at first
 
 
 def give_back(row: Clock, severity: int, at: datetime) -> None:
     """Run by what the clock was started with again, at the severity of now."""
     if row.own is None:
         return
-    own, row.own = row.own, None
-    row.started_at, row.due_at = datetime.fromisoformat(own["started_at"]), datetime.fromisoformat(own["due_at"])
-    row.span, row.holes = own["span"], own["holes"]
+    own, holes, row.own = row.own, _own_holes(row), None
+    row.started_at, row.due_at = datetime.fromisoformat(own["started_at"]), _instant(own["due_at"])
+    row.span, row.holes = own["span"], _as_stored(holes)
+    row.calendar_code = own.get("calendar_code", row.calendar_code)  # not kept while all clocks ran by one
     reclassify(row, severity, at)
-    if row.due_at is not None and row.due_at > at:
+    if row.due_at is None or row.due_at > at:
         row.breached_at = None  # it was the other promise that was not kept
 
 
-async def stopped_clocks(session: AsyncSession, appeal_ids: Iterable[int], reason: str) -> Sequence[Clock]:
-    """The clocks of these appeals that were stopped for a reason."""
-    stopped = select(Clock).where(col(Clock.appeal_id).in_(list(appeal_ids)), col(Clock.close_reason) == reason)
+async def stopped_clocks(session: AsyncSession, cycles: Mapping[int, int], reason: str) -> Sequence[Clock]:
+    """The clocks of these appeals that were stopped for a reason in the given cycle of each."""
+    stopped = select(Clock).where(
+        tuple_(col(Clock.appeal_id), col(Clock.cycle)).in_(list(cycles.items())), col(Clock.close_reason) == reason
+    )
     return (await session.scalars(stopped.order_by(col(Clock.id)))).all()
 
 

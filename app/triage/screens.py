@@ -21,6 +21,7 @@ from app.appeals.models import Answer, AnswerState, Appeal, State, Wait
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
 from app.appeals.queue import KIND_NAMES, STATE_NAMES, WAIT_NAMES, Cursor, Queue, Tab, tabs_for
 from app.appeals.thread import ON_ITS_WAY, conversation
+from app.handling.offering import OfferedGroup, offered
 from app.handling.panel import work_panel
 from app.platforms import PLATFORMS
 from app.resources import Resources
@@ -30,6 +31,7 @@ from app.triage.panel import marked_danger, marked_text, topic_panel, words_for_
 from app.triage.places import gazetteer_of, place_panel
 from app.triage.precedents import precedents
 from app.triage.similar import alike
+from routing_rules import territory_path
 
 # Where a public comment can be answered by a private message to its author.
 PRIVATE_ANSWERS = {"vk"}
@@ -179,7 +181,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "can_be_talk": PLATFORMS[appeal.platform].takes_talk and not appeal.danger and not appeal.is_talk,
         "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time, card.files),
         "journal": lines_of(card.history, tell_time),
-        "departments": await choices.active_departments(desk.session) if appeal.is_open else [],
+        "departments": await _offered_departments(desk, card) if appeal.is_open else [],
         "close_reasons": appeals.CLOSE_REASONS,
         "others": [(other, STATE_NAMES[State(other.state)], name) for other, name in card.others],
         "place": place_panel(appeal, card.page.territory_code, gazetteer),
@@ -191,6 +193,13 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         **_promise(card, desk.now),
         **_answering(card, appeal),
     }
+
+
+async def _offered_departments(desk: Desk, card: Card) -> list[OfferedGroup]:
+    """Who else could have the appeal, those first that usually answer where it is about."""
+    code = card.appeal.territory_code or card.page.territory_code
+    others = [one for one in await choices.active_departments(desk.session) if one.id != card.department.id]
+    return offered(others, territory_path(code) if code else (), card.page.sphere)
 
 
 async def _repeats(desk: Desk, card: Card) -> dict[str, Any]:

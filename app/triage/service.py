@@ -35,13 +35,15 @@ log = structlog.get_logger()
 STEP_FIELDS = ("layer", "rule", "outcome", "department", "because")
 
 
-async def judge_and_route(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
+async def judge_and_route(
+    resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime
+) -> dict[int, Department]:
     """Label and route these appeals, in memory: one prediction call, three queries, one rule set for all.
 
-    Rows need not be stored yet.
+    Rows need not be stored yet. Returns the departments by number: who is to keep what is promised.
     """
     if not batch:
-        return
+        return {}
     rules = await resources.rulebook.current(session)
     gazetteer = gazetteer_of(rules)
     opinions = await asyncio.to_thread(_opinions, resources, [appeal.search_text for appeal in batch])
@@ -60,6 +62,7 @@ async def judge_and_route(resources: Resources, session: AsyncSession, batch: Se
         facts = facts_of(appeal, page, departments, earlier=earlier.get(place, ()))
         decision = _decide(rules, _dated(resources, facts, appeal, now))
         _route(appeal, decision, place_step(appeal, page, gazetteer, found), departments, now)
+    return {department.id or 0: department for department in departments.values()}
 
 
 def _opinions(resources: Resources, texts: Sequence[str]) -> list[tuple[Judgement, Alarm, MessageKind]]:
@@ -138,12 +141,12 @@ def _as_stored(decision: Decision, now: datetime, place: dict[str, Any]) -> dict
 async def judge_again(resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime) -> None:
     """Think again about stored appeals whose words changed; only a different result is written down."""
     before = {appeal.id: (_standing(appeal), appeal.is_talk, alarms.alarm_in(appeal)) for appeal in batch}
-    await judge_and_route(resources, session, batch, now)
+    departments = await judge_and_route(resources, session, batch, now)
     for appeal in batch:
         standing, was_talk, alarm = before[appeal.id]
         appeal.is_talk = appeal.is_talk and was_talk  # who has asked once is owed an answer
         if _standing(appeal) != standing:
-            await cycle.place(session, appeal, appeal.department_id)
+            await cycle.place(session, appeal, departments[appeal.department_id], now)
             record_judgement(session, appeal, now)
         if alarms.alarm_in(appeal) != alarm:
             record_alarm(session, appeal, now)
@@ -263,7 +266,7 @@ async def route_again(resources: Resources, session: AsyncSession, appeal: Appea
         await cycle.change_hands(session, appeal, now)
     if state == State.INTERIM or (state == State.IN_WORK and not is_moved):
         appeal.state = state
-    await cycle.place(session, appeal, appeal.department_id)
+    await cycle.place(session, appeal, departments[decision.department], now)
     record_routing(session, appeal, now)
     await parts.ask_by_rules(session, [appeal], now)
 

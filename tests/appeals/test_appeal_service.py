@@ -4,12 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.appeals import cycle, drafts, outbox
 from app.appeals import service as appeals
 from app.appeals.models import Answer, AnswerState, Appeal, Draft, HistoryEntry, State
+from app.departments.models import Department
 from app.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.jobs import Job
 from app.resources import Resources
@@ -116,6 +119,25 @@ async def test_a_transfer_moves_the_appeal_and_its_clock_and_gives_no_extra_time
     assert moved.routing["steps"][0]["because"] == f"{anna.label}: не наше"
     back = await do(resources, appeals.reroute, appeal.id, before.id, anna, reason="", now=LATER)
     assert (back.transfer_count, back.routing["steps"][0]["because"]) == (2, f"{anna.label}: без пояснения")
+
+
+async def test_a_transfer_to_who_works_longer_hours_brings_the_due_time_forward_and_the_history_says_why(
+    resources: Resources, appeal: Appeal, anna: Actor
+) -> None:
+    other = await other_department(resources, appeal)
+    async with resources.database.transaction() as session:
+        await session.execute(update(Department).where(col(Department.id) == other.id).values(calendar_code="duty"))
+    moved = await do(resources, appeals.reroute, appeal.id, other.id, anna, reason="", now=LATER)
+    clock = await only(resources, Clock)
+    assert appeal.next_due_at is not None
+    assert (clock.calendar_code, clock.due_at, moved.next_due_at) == ("duty", *[NOW + timedelta(hours=9)] * 2)
+    assert await details(resources, "due_changed") == {
+        "kind": "first_answer", "from": appeal.next_due_at.isoformat(), "to": (NOW + timedelta(hours=9)).isoformat(),
+        "because": f"{other.short_name}: по календарю отдела срок раньше",
+    }  # fmt: skip
+    back = await do(resources, appeals.reroute, appeal.id, appeal.department_id, anna, reason="", now=LATER)
+    assert back.next_due_at == NOW + timedelta(hours=9)
+    assert (await actions(resources)).count("due_changed") == 1
 
 
 async def test_a_transfer_of_what_has_an_interim_answer_keeps_that(

@@ -68,7 +68,7 @@ async def test_many_workers_mark_each_clock_once(resources: Resources, vk: VK, m
             session.add(
                 sla.start_clock(
                     appeal_id=appeal.id or 0, department_id=appeal.department_id, kind=sla.FIRST_ANSWER, severity=2,
-                    cycle=1, policy_code="social-default", at=NOW,
+                    cycle=1, policy_code="social-default", calendar_code=sla.OFFICE, at=NOW,
                 )
             )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Repeats of an appeal: merged, parted, and their authors answered; clocks of both."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -9,7 +9,7 @@ from sqlalchemy import update
 from app.accounts.actor import Actor
 from app.appeals import cycle, duplicates, outbox, service
 from app.appeals.duplicates import Outcome
-from app.appeals.models import Answer, AnswerState, Appeal, State, Wait, appeal_columns
+from app.appeals.models import Answer, AnswerState, Appeal, Message, State, Wait, appeal_columns
 from app.errors import Conflict, Invalid, NotFound
 from app.handling.silence import close_silent
 from app.resources import Resources
@@ -102,6 +102,146 @@ async def test_parting_restores_both_promises(resources: Resources, pair: tuple[
     clock = await clock_of(resources, repeat)
     assert (clock.closed_at, clock.is_counted) == (None, True)
     assert (await clock_of(resources, parent)).own is None
+
+
+async def test_a_promise_that_is_taken_over_runs_in_the_hours_of_its_own_department(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    async with resources.database.transaction() as session:
+        (clock,) = await sla.open_clocks(session, [repeat.id or 0])
+        clock.calendar_code = "duty"
+        sla.restart(clock, repeat.severity, NOW)
+    await merge(resources, repeat, parent, anna)
+    kept = await clock_of(resources, parent)
+    assert (kept.calendar_code, kept.due_at) == ("duty", NOW + timedelta(hours=9))
+    await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+    assert [(one.calendar_code, one.due_at) for one in [await clock_of(resources, one) for one in pair]] == [
+        ("office", parent.next_due_at), ("duty", NOW + timedelta(hours=9)),
+    ]  # fmt: skip
+
+
+# Pauses. It is Monday, 12:00; nine hours end on Tuesday at 13:00, those of a repeat 30 hours older at 10:00.
+
+TUESDAY = NOW + timedelta(hours=21)  # 9:00
+
+
+async def hold(resources: Resources, appeal: Appeal, at: datetime) -> None:
+    """The citizen is asked something: the promise stands still."""
+    async with resources.database.transaction() as session:
+        await cycle.hold(session, await session.get_one(Appeal, appeal.id), Wait.CITIZEN, at)
+
+
+async def release(resources: Resources, appeal: Appeal, at: datetime) -> None:
+    """He has answered."""
+    async with resources.database.transaction() as session:
+        await cycle.release(session, await session.get_one(Appeal, appeal.id), at, "житель ответил")
+
+
+async def test_an_appeal_that_waits_for_its_citizen_still_waits_when_a_repeat_is_parted_from_it(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await started_earlier(resources, repeat, 30)
+    await merge(resources, repeat, parent, anna)
+    await hold(resources, parent, TUESDAY)
+    await do(resources, duplicates.separate, repeat.id, anna, now=TUESDAY + timedelta(minutes=30))
+    clock = await clock_of(resources, parent)
+    assert (clock.due_at, sla.state_of(clock).is_paused) == (None, True)
+    await release(resources, parent, TUESDAY + timedelta(hours=1))
+    assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(
+        hours=6
+    )  # 13:00, an hour later: after lunch
+    assert (await clock_of(resources, repeat)).due_at == TUESDAY + timedelta(hours=1)
+
+
+async def test_a_pause_that_ended_while_the_promise_was_taken_over_counts_for_the_own_one(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await merge_an_hour_older(resources, parent, repeat, anna)
+    await hold(resources, parent, TUESDAY)
+    await release(resources, parent, TUESDAY + timedelta(hours=1))
+    assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(hours=4)
+    await do(resources, duplicates.separate, repeat.id, anna, now=TUESDAY + timedelta(hours=2))
+    assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(hours=6)
+
+
+async def merge_an_hour_older(resources: Resources, parent: Appeal, repeat: Appeal, actor: Actor) -> None:
+    """A repeat that is due at 12:00 on Tuesday."""
+    await started_earlier(resources, repeat, 1)
+    await merge(resources, repeat, parent, actor)
+
+
+async def test_a_repeat_of_an_appeal_that_waits_leaves_it_waiting_and_brings_its_promise(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await hold(resources, parent, NOW)
+    await merge_an_hour_older(resources, parent, repeat, anna)  # half an hour later
+    assert (await clock_of(resources, parent)).due_at is None
+    await release(resources, parent, NOW + timedelta(hours=1))
+    kept = await clock_of(resources, parent)
+    assert kept.due_at == TUESDAY + timedelta(
+        hours=3, minutes=30
+    )  # 12:00; its own half hour before was none of its pause
+    await do(resources, duplicates.separate, repeat.id, anna, now=TUESDAY)
+    assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(hours=6)
+    assert (await clock_of(resources, repeat)).due_at == TUESDAY + timedelta(hours=3)
+
+
+async def test_a_repeat_that_waits_itself_brings_its_promise_with_the_pause(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await started_earlier(resources, repeat, 1)
+    await hold(resources, repeat, NOW)
+    await merge(resources, repeat, parent, anna)  # half an hour later
+    assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(hours=3, minutes=30)
+    await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+    assert (await clock_of(resources, repeat)).due_at == TUESDAY + timedelta(hours=3, minutes=30)
+    assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(hours=4)
+
+
+async def test_the_promise_of_a_repeat_that_stays_keeps_the_pauses_since_it_was_merged(
+    vk: VK, resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, early = pair
+    late = await opened(vk, ROAD, 733, author=100000005)
+    await merge_an_hour_older(resources, parent, early, anna)
+    await hold(resources, parent, TUESDAY)
+    await merge(resources, late, parent, anna)
+    await do(resources, duplicates.separate, late.id, anna, now=TUESDAY + timedelta(minutes=30))
+    assert (await clock_of(resources, parent)).due_at is None
+    await release(resources, parent, TUESDAY + timedelta(hours=1))
+    await merge(resources, late, parent, anna)
+    await do(resources, duplicates.separate, late.id, anna, now=TUESDAY + timedelta(hours=2))
+    assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(hours=4)
+
+
+async def test_repeats_of_an_earlier_cycle_bring_nothing_to_the_present_one(
+    vk: VK, resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, early = pair
+    other = await opened(vk, ROAD, 733, author=100000005)
+    await started_earlier(resources, early, 30)
+    await merge(resources, early, parent, anna)
+    await merge(resources, other, parent, anna)
+    async with resources.database.transaction() as session:
+        stored = await session.get_one(Appeal, parent.id)
+        await cycle.mark_answered(session, stored, LATER, LATER, is_interim=False)
+        words = Message(**{**(await session.get_one(Message, parent.id)).model_dump(exclude={"id"}), "key": "again"})
+        words.received_at = TUESDAY
+        session.add(words)
+        await session.flush()
+        await cycle.reopen(
+            session, stored, words, TUESDAY, policy_code="social-default", calendar_code=sla.OFFICE
+        )  # fmt: skip
+    before = await reread(resources, parent)
+    await do(resources, duplicates.separate, other.id, anna, now=TUESDAY)
+    clock = (await rows(resources, Clock))[-1]
+    assert (clock.cycle, clock.started_at, clock.due_at) == (2, TUESDAY, before.next_due_at)
+    assert (await reread(resources, parent)).next_due_at == before.next_due_at
 
 
 async def test_parting_one_of_two_leaves_the_promise_of_the_other(

@@ -252,6 +252,7 @@ def _promises(now: datetime) -> dict[datetime, datetime]:
             severity=2,
             cycle=1,
             policy_code="social-default",
+            calendar_code=sla.OFFICE,
             at=at,
         )
         for at in starts

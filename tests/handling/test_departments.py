@@ -1,11 +1,13 @@
 """The registry of departments and territories: edited in the web, imported from tables, alarmed about in time."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from openpyxl import Workbook
 from sqlalchemy import delete, select, text
@@ -136,6 +138,37 @@ async def test_a_department_that_nothing_reaches_is_an_alarm_while_citizens_wait
     assert "Жители ждут" not in (await chief.get("/departments")).text
 
 
+def edition_in(page: httpx.Response) -> str:
+    """What the form knows of the state that it was filled with."""
+    found = re.search(r'name="edition" value="([0-9a-f]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+async def test_of_two_managers_the_second_is_told_what_the_first_has_written_and_keeps_her_words(
+    resources: Resources, sign_in: SignIn
+) -> None:
+    made = await save(resources, OWN)
+    chief = await sign_in(Role.MANAGER, login="chief")
+    seen = edition_in(await chief.get(f"/departments/{made.id}"))
+    form = {"department_id": made.id, "name": OWN.name, "kind": "municipal", "is_active": "on"}
+    assert (
+        "Отдел сохранён"
+        in (await chief.post("/departments", **form, edition=seen, short_name="Скверы", spheres="culture")).text
+    )
+    late = await chief.post("/departments", **form, edition=seen, short_name="Сады", calendar="duty")
+    assert late.status_code == 409
+    told = "Сейчас в справочнике: короткое название – «Скверы»; рабочий календарь – «Управа: пн–пт 9–18, обед 13–14»; "
+    assert told + "сферы – Культура." in late.text
+    assert 'name="short_name" value="Сады"' in late.text
+    assert (await departments(resources))["parks"].short_name == "Скверы"
+    wrong = await chief.post("/departments", **form, edition=edition_in(late), short_name="")
+    assert (wrong.status_code, edition_in(wrong)) == (422, edition_in(late))
+    again = await chief.post("/departments", **form, edition=edition_in(wrong), short_name="Сады")
+    assert "Отдел сохранён" in again.text
+    assert (await departments(resources))["parks"].short_name == "Сады"
+
+
 async def test_a_manager_edits_a_department_and_its_roster_and_an_operator_looks(
     resources: Resources, sign_in: SignIn
 ) -> None:
@@ -147,8 +180,9 @@ async def test_a_manager_edits_a_department_and_its_roster_and_an_operator_looks
     assert (refused.status_code, "Код отдела" in refused.text, 'value="Плохо"' in refused.text) == (422, True, True)
     taken = await chief.post("/departments", code="parks", name="Чужие", short_name="Чужие", kind="municipal")
     assert (taken.status_code, "уже занят" in taken.text) == (422, True)
+    seen = edition_in(await chief.get(f"/departments/{made.id}"))
     saved = await chief.post(
-        "/departments", department_id=made.id, code="other",
+        "/departments", department_id=made.id, code="other", edition=seen,
         name="Парки", short_name="Парки и скверы", kind="municipal", is_active="on",
         is_checked="on", territories="52701000", spheres="culture",
     )  # fmt: skip

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import update
+from sqlmodel import col
 
 from app.accounts.models import Role
 from app.appeals.models import Answer, AnswerState, Appeal, Part, State
 from app.departments.models import Department
+from app.public_pages.models import PublicPage
 from tests.appeals.conftest import Browser, SignIn
 from tests.conftest import VK
 from tests.office import only, opened, other_department, rows
@@ -18,7 +20,7 @@ async def unchecked(vk: VK) -> AsyncIterator[None]:
     """Departments outlive a test."""
     yield
     async with vk.resources.database.transaction() as session:
-        await session.execute(update(Department).values(is_checked=False))
+        await session.execute(update(Department).values(is_checked=False, spheres=[]))
 
 
 async def department_browser(vk: VK, sign_in: SignIn, department_id: int, login: str) -> Browser:
@@ -38,6 +40,26 @@ async def test_a_department_returns_an_appeal_and_is_led_back_to_its_list(vk: VK
     assert (done.status_code, done.url.path) == (200, "/queue")
     assert (await only(vk.resources, Appeal)).department_id == other.id
     assert (await browser.get(f"/appeals/{appeal.id}")).status_code == 404
+
+
+async def test_departments_that_fit_are_offered_first(vk: VK, sign_in: SignIn) -> None:
+    appeal = await opened(vk)
+    other = await other_department(vk.resources, appeal)
+    async with vk.resources.database.transaction() as session:
+        page = await session.get_one(PublicPage, appeal.page_id)
+        page.sphere = "transport"
+        await session.execute(update(Department).where(col(Department.id) == other.id).values(spheres=["transport"]))
+    center, worker = (
+        await sign_in(Role.OPERATOR, login="chief"),
+        await department_browser(vk, sign_in, appeal.department_id, "worker"),
+    )
+    for browser, dialog in ((center, "reroute"), (center, "ask-part"), (worker, "return"), (worker, "ask-part")):
+        card = (await browser.get(f"/appeals/{appeal.id}")).text
+        shown = card[card.index(f'id="{dialog}"') :]
+        shown = shown[: shown.index("</dialog>")]
+        first, rest = shown.index("Подходят по территории и сфере"), shown.index("Остальные")
+        assert first < shown.index(f'name="department" value="{other.id}"') < rest
+        assert f'name="department" value="{appeal.department_id}"' not in shown
 
 
 async def test_the_center_checks_a_departments_answer_on_the_card(vk: VK, sign_in: SignIn) -> None:

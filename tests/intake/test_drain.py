@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.errors import DeadlockDetected
-from sqlalchemy import select
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
 
@@ -247,6 +248,56 @@ async def test_a_new_message_after_the_answer_reopens_and_thanks_do_not(
     assert (appeal.state, appeal.cycle) == (State.ROUTED, 2)
     assert [clock.cycle for clock in await rows(resources, Clock)] == [1, 2]
     assert (await rows(resources, Clock))[0].met_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("stored", "calendar_code", "hours"), [("office", "office", 25), ("duty", "duty", 9), ("lost", "office", 25)]
+)
+async def test_the_first_answer_is_promised_in_the_hours_of_the_department_in_charge(
+    vk: VK, resources: Resources, stored: str, calendar_code: str, hours: int
+) -> None:
+    async with resources.database.transaction() as session:
+        await session.execute(update(Department).values(calendar_code=stored))
+    await vk.message(ROAD, 1)
+    await vk.drain()
+    (clock,) = await rows(resources, Clock)
+    assert (clock.calendar_code, clock.due_at) == (calendar_code, NOW + timedelta(hours=hours))
+    async with resources.database.transaction() as session:
+        await cycle.mark_answered(session, await session.get_one(Appeal, 1), NOW, NOW, is_interim=True)
+        await cycle.mark_answered(session, await session.get_one(Appeal, 1), NOW, NOW, is_interim=False)
+    await vk.message("До сих пор яма на улице Примерной! Когда отремонтируют дорогу?", 2)
+    await vk.drain(NOW + timedelta(minutes=9))
+    assert [(one.kind, one.cycle, one.calendar_code) for one in await rows(resources, Clock)] == [
+        ("first_answer", 1, calendar_code), ("final", 1, calendar_code), ("first_answer", 2, calendar_code),
+    ]  # fmt: skip
+
+
+async def test_departments_are_read_once_however_many_promises_begin(vk: VK, resources: Resources) -> None:
+    asked: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if "FROM department" in statement and "department_channel" not in statement:
+            asked.append(statement)
+
+    engine = resources.database.engine.sync_engine
+    sqlalchemy_event.listen(engine, "before_cursor_execute", note)
+    try:
+        for number in range(1, 5):
+            await vk.message(ROAD, number, author=100000010 + number)
+        await vk.drain()
+        assert len(asked) == 1
+        async with resources.database.transaction() as session:
+            for number in range(1, 5):
+                appeal = await session.get_one(Appeal, number)
+                await cycle.mark_answered(session, appeal, NOW, NOW, is_interim=False)
+        for number in range(1, 5):
+            await vk.message("До сих пор яма на улице Примерной! Когда отремонтируют?", 10 + number, 100000010 + number)
+        asked.clear()
+        await vk.drain(NOW + timedelta(minutes=9))
+        assert len(asked) == 1
+    finally:
+        sqlalchemy_event.remove(engine, "before_cursor_execute", note)
+    assert [appeal.cycle for appeal in await rows(resources, Appeal)] == [2, 2, 2, 2]
 
 
 async def test_a_message_long_after_the_answer_is_a_new_appeal(vk: VK, resources: Resources) -> None:

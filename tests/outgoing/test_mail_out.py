@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.errors import Conflict, Invalid
+from app.handling.parts import ask_part
 from app.outgoing import mail
 from app.outgoing.models import ChannelKind, DeliveryState, DepartmentDelivery
 from app.outgoing.outcome import NotTaken
@@ -15,7 +16,7 @@ from app.outgoing.replaying import try_out
 from app.outgoing.sending import tell_batch
 from app.settings import Settings
 from tests.conftest import NOW
-from tests.office import ROAD, only
+from tests.office import ROAD, departments, do, only, other_department
 from tests.outgoing.conftest import Desk
 from tests.outgoing.mail_server import MailServer, mail_server
 
@@ -59,6 +60,23 @@ async def test_a_department_gets_a_letter_with_the_citizens_words_and_the_way_to
     assert (letter["To"], letter["From"], letter["Auto-Submitted"]) == (MAILBOX, SENDER, "auto-generated")
     assert letter["Message-ID"] == f"<{delivery.number}@primersk.example>"
     assert post.recipients == [f"rcpt TO:<{MAILBOX}>"]
+
+
+async def test_a_co_executor_gets_a_letter_that_says_what_is_asked_and_who_answers(
+    desk: Desk, post: MailServer
+) -> None:
+    with_mail(desk, f"smtp://127.0.0.1:{post.port}")
+    appeal = await desk.appeal(text=ROAD)
+    other = await other_department(desk.resources, appeal)
+    await desk.channel(other.id or 0, ChannelKind.EMAIL, url=MAILBOX, services={}, secret="")
+    await do(desk.resources, ask_part, appeal.id, other.id, desk.operator, question="Когда фонари?", now=NOW)
+    await tell_batch(desk.resources, NOW + timedelta(minutes=1))
+    (letter,) = post.letters
+    words = letter.get_content()
+    named = next(one for one in (await departments(desk.resources)).values() if one.id == appeal.department_id)
+    assert f"№ {appeal.id}: нужна ваша часть ответа" in letter["Subject"]
+    assert (ROAD in words, "Что нужно: Когда фонари?" in words) == (True, True)
+    assert f"Жителю отвечает {named.name}; от вас нужна часть ответа." in words
 
 
 @pytest.mark.parametrize(

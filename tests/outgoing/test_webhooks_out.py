@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -12,12 +13,14 @@ import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import Role
 from app.appeals import service as appeals
 from app.appeals.models import HistoryEntry
 from app.errors import Conflict
+from app.handling import parts
 from app.outgoing import webhook
 from app.outgoing.channels import Directory, resume_channel, stop_channel
-from app.outgoing.models import DeliveryState
+from app.outgoing.models import ChannelKind, DeliveryState
 from app.outgoing.outcome import GIVE_UP_AFTER, patience_of, repeat_pause
 from app.outgoing.replaying import replay, replay_failed, try_out
 from tests.conftest import NOW
@@ -155,6 +158,45 @@ async def test_what_was_rolled_back_is_not_told(desk: Desk) -> None:
 async def _close_and_fail(session: AsyncSession, appeal_id: int, desk: Desk) -> None:
     await appeals.close(session, appeal_id, "spam", desk.operator, now=NOW)
     raise Conflict("нет")
+
+
+async def test_a_co_executors_system_is_told_what_part_is_asked_of_it_and_again_when_it_is_asked_again(
+    desk: Desk,
+) -> None:
+    appeal = await desk.appeal()
+    other = await other_department(desk.resources, appeal)
+    await desk.channel(other.id or 0)
+    ask = (parts.ask_part, appeal.id, other.id, desk.operator)
+    await do(desk.resources, *ask, question="Когда фонари?", now=NOW)
+    await do(desk.resources, appeals.note, appeal.id, "Ждём", desk.operator, now=NOW + timedelta(minutes=1))
+    await desk.tell()
+    (told,) = desk.receiver.taken
+    assert (told["event"], told["appeal"]["id"], told["place"]["territory"]) == ("appeal.part_asked", appeal.id, "Омск")
+    assert told["part"] == {"question": "Когда фонари?", "asked_by": desk.operator.label}
+    helper = replace(desk.operator, role=Role.DEPARTMENT, department_id=other.id)
+    await do(desk.resources, parts.give_part, appeal.id, helper, text="Не наши", now=NOW, is_declined=True)
+    await do(desk.resources, *ask, question="Точно?", now=NOW + timedelta(minutes=2))
+    await do(desk.resources, appeals.close, appeal.id, "spam", desk.operator, now=NOW + timedelta(minutes=3))
+    await desk.tell(timedelta(minutes=5))
+    assert [one["part"]["question"] for one in desk.receiver.taken] == ["Когда фонари?", "Точно?"]
+
+
+async def test_a_part_of_what_looks_like_talk_is_told_of_once_it_is_an_appeal(desk: Desk) -> None:
+    appeal = await desk.appeal(text="Спасибо, красота!")
+    other = await other_department(desk.resources, appeal)
+    await desk.channel(other.id or 0)
+    await do(desk.resources, parts.ask_part, appeal.id, other.id, desk.operator, question="Что скажете?", now=NOW)
+    assert await desk.deliveries() == []
+    await do(desk.resources, appeals.confirm_appeal, appeal.id, desk.operator, now=NOW)
+    assert [one.event for one in await desk.deliveries()] == ["appeal.part_asked"]
+
+
+async def test_an_open311_server_is_not_told_of_parts(desk: Desk) -> None:
+    appeal = await desk.appeal()
+    other = await other_department(desk.resources, appeal)
+    await desk.channel(other.id or 0, ChannelKind.OPEN311)
+    await do(desk.resources, parts.ask_part, appeal.id, other.id, desk.operator, question="Когда?", now=NOW)
+    assert await desk.deliveries() == []
 
 
 async def test_talk_is_told_only_once_it_is_an_appeal(desk: Desk) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from routing_rules import RuleSet, load, parse
-from routing_rules.differences import differences
+from routing_rules.differences import differences, touched_rules
 from routing_rules.editing import NoSuchCell, name_version, next_cell_id, put_cell, remove_cell, replace_cells
 from routing_rules.learning import Evidence, propose, wilson_lower
 from routing_rules.matrix import address_of
 from routing_rules.sheet import as_sheet, read_sheet
 from routing_rules.simulation import Past, simulate
-from tests.routing_rules.rule_texts import MATRIX, RULES, exception, facts, rule_set, texts
+from tests.routing_rules.rule_texts import DEPARTMENTS, MATRIX, RULES, exception, facts, rule_set, texts
 
 
 def said(old: RuleSet, new: RuleSet) -> list[str]:
@@ -111,6 +111,23 @@ def test_a_simulation_counts_moves_examples_and_agreement() -> None:
     assert (outcome.to_desk, outcome.from_desk, outcome.failed) == (0, 0, {})
 
 
+def test_rules_that_broke_and_what_each_rule_has_decided_are_counted() -> None:
+    new = rule_set(exception('words = "дом"', id="Э-1"), exception('topic = "Ямы"', id="Э-2"))
+    outcome = simulate(rule_set(), new, [Past(number, facts(text=None), None) for number in range(3)])
+    assert (outcome.failed, outcome.hits) == ({"Э-1": 3}, {"Э-2": 3})
+
+
+def test_touched_are_the_rules_that_are_new_or_otherwise_and_may_decide() -> None:
+    was = rule_set(exception('topic = "Ямы"', id="Э-1"), exception('topic = "Ямы"', id="Э-2", mode="shadow"))
+    now = rule_set(
+        exception('topic = "Ямы"', id="Э-0"), exception('topic = "Ямы"', id="Э-1"),
+        exception('topic = "Ямы"', id="Э-2"), exception('topic = "Ямы"', id="Э-3", mode="shadow"),
+        matrix=f"{MATRIX.replace('М-2,,Ямы,52701000,,,city', '').replace('city', 'health')}М-8,,Ямы,52615000,,,city",
+    )  # fmt: skip
+    assert touched_rules(was, now) == ("Э-0", "Э-2", "М-3", "М-7", "М-8")
+    assert touched_rules(was, was) == ()
+
+
 def test_what_falls_to_the_desk_and_what_leaves_it_is_counted() -> None:
     none = rule_set(matrix=MATRIX.replace("М-5,Медицина,,52000000,,,health\n", ""))
     past = [Past(1, facts(topic="Очередь"), None)]
@@ -146,7 +163,10 @@ def read(rules: RuleSet, *lines: list[str]) -> tuple[set[tuple[str, ...]], list[
     return cells, [str(problem) for problem in found.problems]
 
 
-@pytest.mark.parametrize("rules", [rule_set(), load()], ids=["small", "shipped"])
+TIE = f"{MATRIX}М-8,,Ямы,52701000,,,health\nМ-9,,Ямы,52701000,,,city\n"
+
+
+@pytest.mark.parametrize("rules", [rule_set(), load(), rule_set(matrix=TIE)], ids=["small", "shipped", "with a tie"])
 def test_a_sheet_written_and_read_again_is_the_same_matrix(rules: RuleSet) -> None:
     header, *lines = as_sheet(rules)
     found = read_sheet(rules, header, list(enumerate(lines, 2)))
@@ -154,6 +174,27 @@ def test_a_sheet_written_and_read_again_is_the_same_matrix(rules: RuleSet) -> No
     columns = ("id", "topic_group", "topic", "territory", "page", "sphere", "department")
     told = {tuple(row[name] for name in columns) for row in found.rows}
     assert told == {(cell.id, *address_of(cell), cell.department) for cell in rules.tables.cells}
+
+
+def test_who_decides_a_tie_in_the_sheet_keeps_the_cell_that_said_so() -> None:
+    header, *lines = as_sheet(rule_set(matrix=TIE))
+    (line,) = [line for line in lines if "Город | Минздрав | Город" in line]
+    for text, ids in (
+        ("Минздрав", ["М-8"]), ("Город", ["М-2"]), ("Миндор", ["М-2"]), ("Минздрав|Миндор", ["М-8", "М-2"]),
+        ("Город + Миндор | Минздрав | Минздрав | Город | Город", ["М-001", "М-8", "М-002", "М-2", "М-9"]),
+    ):  # fmt: skip
+        changed = [text if value == "Город | Минздрав | Город" else value for value in line]
+        found = read_sheet(rule_set(matrix=TIE), header, [(2, changed)])
+        assert [row["id"] for row in found.rows if row["territory"] == "52701000"] == ids
+    _, problems = read(rule_set(), ["Тема", "Город"], ["Ямы", "Миндор | "])
+    assert problems == ["таблица:2: в клетке «Миндор |» не названо ведомство"]
+
+
+def test_a_body_whose_name_holds_a_sign_of_the_sheet_is_written_by_its_code() -> None:
+    rules = parse(texts(departments=DEPARTMENTS.replace("Миндор", "Дороги + мосты")))
+    header, *lines = as_sheet(rules)
+    assert read_sheet(rules, header, list(enumerate(lines, 2))).problems == []
+    assert any("roads" in line for line in lines)
 
 
 def test_bodies_may_be_columns_and_a_plus_names_co_executors() -> None:

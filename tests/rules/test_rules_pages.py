@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.accounts.models import Role
 from app.public_pages.models import PublicPage
 from app.resources import Resources
-from app.rules.models import RuleSetVersion
+from app.rules.models import RuleSetVersion, RuleSimulation
 from app.rules.simulation import run_waiting
 from routing_rules import parse
 from tests.conftest import NOW
@@ -110,6 +110,27 @@ async def test_text_with_an_error_comes_back_with_its_line_and_the_draft_keeps_t
     assert "Исключения сохранены" in saved.text
     assert (await latest(published)).files["rules.toml"] == good
     assert "Порог темы" in (await manager.get(f"/rules/versions/{started}")).text
+
+
+async def test_a_simulation_names_rules_that_broke_and_what_changed_rules_have_decided(
+    manager: httpx.AsyncClient, published: Resources, page: PublicPage, started: int
+) -> None:
+    await write_past(published, 200, NOW)
+    cell = {"edition": "1", "cell": "ГО-004", "topic": TOPIC, "territory": "52701000", "department": "omsk-city"}
+    await manager.post(f"/rules/versions/{started}/cells", data=cell)
+    await manager.post(f"/rules/versions/{started}/simulations", data={"last": "200"})
+    await run_waiting(published, NOW)
+    shown = (await manager.get(f"/rules/versions/{started}")).text
+    async with published.database.transaction() as session:
+        found = await session.get_one(RuleSimulation, 1)
+        assert found.result is not None
+        assert found.result["moved"] > 0
+        assert found.result["touched"] == {"ГО-004": found.result["moved"]}
+        found.result = {**found.result, "failed": {"matrix": 1, "Э-02": 3, "Э-01": 3}}
+    assert f'<th scope="row">ГО-004</th><td class="num">{found.result["moved"]}</td>' in shown
+    assert "Сломались" not in shown
+    broken = (await manager.get(f"/rules/versions/{started}")).text
+    assert "пропущены: Э-01 (3 обращения), Э-02 (3 обращения), матрица (1 обращение)." in broken
 
 
 async def test_a_draft_goes_the_whole_way_to_publication_and_back(

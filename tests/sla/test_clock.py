@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from app.sla import clock, defaults
 from app.sla.calendar import HoleNeverEnds, WorkCalendar, calendar_from_document
 from app.sla.clock import ClockIsClosed, ClockState, ExtensionRefused
+from app.sla.hours import Hole, spliced
 from app.sla.policy import Span, policy_from_document
 
 OMSK = ZoneInfo("Asia/Omsk")
-office = calendar_from_document(defaults.calendar_documents()[0])
+office, duty = (calendar_from_document(document) for document in defaults.calendar_documents())
 policies = {document["code"]: policy_from_document(document) for document in defaults.policy_documents()}
 social = policies["social-default"]
 
@@ -28,6 +29,26 @@ def nine_hours(at: datetime = omsk(16, 16, 10), severity: int = 2) -> ClockState
 
 def spanning(span: Span, at: datetime = omsk(16, 16, 10), calendar: WorkCalendar = office) -> ClockState:
     return ClockState("first_answer", "test", 1, calendar.code, at, span, clock.due_after(span, calendar, at))
+
+
+NINE, TEN, ELEVEN, NOON = (omsk(16, hour) for hour in (9, 10, 11, 12))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        ([(NINE, TEN)], [(ELEVEN, NOON)], [(NINE, TEN)]),  # the first alone tells what was before noon
+        ([(NINE, None)], [], [(NINE, NOON)]),
+        ([(NINE, None)], [(TEN, None)], [(NINE, None)]),  # one pause that goes on
+        ([(NINE, TEN)], [(ELEVEN, None)], [(NINE, TEN), (NOON, None)]),
+        ([(NOON, None)], [(NOON, omsk(16, 13))], [(NOON, omsk(16, 13))]),
+        ([], [(omsk(16, 13), None)], [(omsk(16, 13), None)]),
+    ],
+)
+def test_pauses_are_those_of_one_clock_up_to_a_moment_and_of_another_from_then_on(
+    before: list[Hole], after: list[Hole], whole: list[Hole]
+) -> None:
+    assert spliced(before, after, NOON) == tuple(whole)
 
 
 # Semantics 1: a pause is a hole in the calendar, not minutes added to a date
@@ -151,6 +172,35 @@ def test_a_paused_clock_that_is_reclassified_stays_paused() -> None:
     assert paused.is_paused
     assert paused.due_at is None
     assert clock.resume(paused, office, omsk(16, 18)).due_at == omsk(16, 21, 10)
+
+
+@pytest.mark.parametrize(
+    ("started_at", "handed_over_at", "due_at"),
+    [
+        (omsk(16, 16, 10), omsk(16, 17), omsk(17, 1, 10)),  # nine hours round the clock
+        (omsk(16, 16, 10), omsk(17, 1, 10), omsk(17, 17, 10)),  # by then it would be past due already
+        (omsk(16, 16, 10), omsk(17, 18), omsk(17, 17, 10)),  # and now it is
+    ],
+)
+def test_a_clock_adopts_a_calendar_that_ends_it_earlier_but_not_in_the_past(
+    started_at: datetime, handed_over_at: datetime, due_at: datetime
+) -> None:
+    moved = clock.adopt(nine_hours(started_at), office, duty, handed_over_at)
+    assert (moved.due_at, moved.calendar_code) == (
+        due_at,
+        "duty" if due_at.day == 17 and due_at.hour == 1 else "office",
+    )
+
+
+def test_a_calendar_that_gives_more_time_is_not_adopted() -> None:
+    by_duty = clock.start("first_answer", social, duty, omsk(16, 16, 10), 2)
+    assert clock.adopt(by_duty, duty, office, omsk(16, 17)) is by_duty
+
+
+def test_a_paused_clock_that_adopts_a_calendar_stays_paused() -> None:
+    moved = clock.adopt(clock.pause(nine_hours(), omsk(16, 17)), office, duty, omsk(16, 18))
+    assert (moved.due_at, moved.is_paused, moved.calendar_code) == (None, True, "duty")
+    assert clock.resume(moved, duty, omsk(16, 18)).due_at == omsk(17, 2, 10)
 
 
 def test_a_changed_due_time_leaves_a_line_for_the_history() -> None:

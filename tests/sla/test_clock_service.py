@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from app.appeals.models import Appeal
 from app.resources import Resources
@@ -15,10 +16,16 @@ from tests.conftest import NOW, VK
 from tests.office import do, only, opened, rows
 
 
-def clock(severity: int = 2, policy_code: str = "social-default", kind: str = sla.FIRST_ANSWER) -> Clock:
+def clock(
+    severity: int = 2,
+    policy_code: str = "social-default",
+    kind: str = sla.FIRST_ANSWER,
+    calendar_code: str = sla.OFFICE,
+) -> Clock:
     return sla.start_clock(
-        appeal_id=7, department_id=3, kind=kind, severity=severity, cycle=1, policy_code=policy_code, at=NOW
-    )
+        appeal_id=7, department_id=3, kind=kind, severity=severity, cycle=1, policy_code=policy_code,
+        calendar_code=calendar_code, at=NOW,
+    )  # fmt: skip
 
 
 def test_a_new_clock_promises_what_its_policy_says() -> None:
@@ -107,6 +114,20 @@ def test_unknown_codes_and_promises_are_said() -> None:
         sla.policy("луна")
     with pytest.raises(NothingPromised):
         clock(policy_code="pos", kind=sla.FINAL)
+
+
+def test_a_clock_whose_calendar_has_gone_runs_by_the_offices_and_the_log_says_so_once() -> None:
+    with structlog.testing.capture_logs() as logged:
+        row = clock(calendar_code="long-gone")
+        stored = clock()
+        stored.calendar_code = "long-gone"
+        sla.pause(stored, NOW, "")
+        sla.resume(stored, NOW + timedelta(minutes=5), "")
+    assert (row.calendar_code, row.due_at) == ("office", clock().due_at)
+    assert stored.due_at == NOW + timedelta(days=1, hours=2, minutes=5)  # Tuesday 14:05, after lunch
+    assert [(line["event"], line["log_level"], line["calendar"]) for line in logged] == [
+        ("calendar_unknown", "error", "long-gone")
+    ]
 
 
 def test_a_calendar_may_be_of_another_zone() -> None:

@@ -3,7 +3,7 @@
 //   data-changes        the element that the stream of changes speaks to
 //   data-fresh="1,2"    appeals that belong to the list and are not shown yet
 //   data-limit          a text field whose length is counted in [data-count] of its form
-//   data-filter="id"    typing hides the choices in #id that do not hold the words
+//   data-filter="id"    typing hides the choices in #id that do not hold the words, and groups of which none is left
 //   data-draft="id"     puts the words of #id into the answer being written, which is kept but not sent
 //   data-close          closes the dialog around it
 
@@ -64,9 +64,13 @@ function count(field) {
 }
 function filter(field) {
   const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
-  for (const choice of document.getElementById(field.dataset.filter).children) {
+  const choices = document.getElementById(field.dataset.filter)
+  for (const choice of choices.querySelectorAll('.choices__item')) {
     const text = choice.textContent.toLowerCase()
     choice.hidden = !words.every(word => text.includes(word))
+  }
+  for (const group of choices.querySelectorAll('[role="group"]')) {
+    group.hidden = !group.querySelector('.choices__item:not([hidden])')
   }
 }
 
