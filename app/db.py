@@ -19,7 +19,6 @@ from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Field, SQLModel
 
 from app.jobs import PENDING, Queue
-from app.rows import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 LAST_WORK = "work_before_commit"
@@ -123,7 +122,7 @@ async def flush_in_bulk(session: AsyncSession) -> None:
     """Write what is new in this session with one statement a table, then what changed.
 
     For batches of hundreds: rows travel as one JSON parameter, which costs a tenth of the placeholders of an ordinary
-    flush. Afterwards the objects are persistent, as after `flush`, but for those that are written once.
+    flush. Afterwards the objects are persistent, as after `flush`.
     """
     new: dict[Table, list[SQLModel]] = {}
     for row in session.new:
@@ -134,10 +133,9 @@ async def flush_in_bulk(session: AsyncSession) -> None:
         for row in rows:
             session.expunge(row)
         await _insert(session, table, rows)
-        kept = [row for row in rows if not (isinstance(row, Row) and row.IS_WRITTEN_ONCE)]
-        for row in kept:
+        for row in rows:
             make_transient_to_detached(row)
-        session.add_all(kept)
+        session.add_all(rows)
     await session.flush()
 
 

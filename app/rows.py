@@ -1,7 +1,7 @@
 """What all tables have in common."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import SQLModel
 
@@ -11,11 +11,7 @@ class Row(SQLModel):
 
     SQLModel sets every field of a new row one by one through SQLAlchemy's events and again through pydantic. For the
     seven rows that an appeal brings, that was a third of all the work of taking it in.
-
-    `IS_WRITTEN_ONCE`: nobody changes such a row, so a session forgets it as soon as it is stored in bulk.
     """
-
-    IS_WRITTEN_ONCE: ClassVar[bool] = False
 
     if not TYPE_CHECKING:
 

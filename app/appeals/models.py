@@ -240,7 +240,6 @@ class HistoryEntry(Row, table=True):
     """One thing that happened to an appeal, written in the transaction that did it."""
 
     __tablename__ = "history_entry"
-    IS_WRITTEN_ONCE = True
 
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
     appeal_id: int = Field(sa_type=BigInteger, foreign_key="appeal.id", index=True)

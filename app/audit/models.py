@@ -14,7 +14,6 @@ class AuditEntry(Row, table=True):
     """One action of a person or of the command line. `details` carries no personal data of citizens."""
 
     __tablename__ = "audit_entry"
-    IS_WRITTEN_ONCE = True
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = utc_field(index=True)

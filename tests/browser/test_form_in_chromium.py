@@ -107,6 +107,7 @@ def test_the_widget_opens_the_form_on_another_site_and_closes_with_escape(citize
     expect(dialog).to_be_visible()
     field = page.frame_locator("iframe").get_by_label("Что случилось")
     field.fill(TEXT)
+    page.frames[-1].wait_for_load_state()  # its script hears the key and tells the page around it
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(button).to_be_focused()
