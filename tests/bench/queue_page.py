@@ -190,7 +190,7 @@ INSERT INTO appeal (page_id, platform, kind, place, thread_key, author_external_
 SELECT page, CASE WHEN page % 50 = 0 THEN 'max' WHEN page % 3 = 0 THEN 'ok' ELSE 'vk' END, 'comment', 'wall',
   'wall:' || n, 'author-' || n % 200000, 'Житель ' || n % 200000, n::text, '700', words, words, n % 5 = 0, n % 11 = 0,
   state IN ('routed', 'review') AND talk < 0.05, state, 1, 1, 'ЖКХ', topic_names[topic], NULL, 0.3 + 0.7 * due,
-  n * 7919 % 1000 / 1000.0, false,
+  n % 1000 * 7919 % 1000 / 1000.0, false,
   2 + n % 3,
   jsonb_build_object('model_version', 'bench', 'labels', jsonb_build_object('topic_group', jsonb_build_array(
     jsonb_build_object('label', 'ЖКХ', 'probability', 0.9)), 'agency', '[]'::jsonb,
