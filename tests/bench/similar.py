@@ -46,9 +46,10 @@ FROM appeal AS same LEFT JOIN drawn ON drawn.id = same.id WHERE same.id = appeal
 """
 _ANSWERS_SQL = """
 INSERT INTO answer (appeal_id, page_id, kind, place, text, is_interim, author_label, recipient_external_id,
-  idempotency_key, is_continued, state, is_in_doubt, attempts, next_attempt_at, created_at, delivered_at)
+  idempotency_key, is_continued, is_question, state, is_in_doubt, attempts, next_attempt_at, created_at, delivered_at)
 SELECT id, page_id, 'comment', 'wall', 'Здравствуйте! Сделано. ' || text, false, 'Отдел', author_external_id,
-  'bench-' || id, false, 'delivered', false, 1, closed_at, closed_at, closed_at FROM appeal WHERE state = 'answered'
+  'bench-' || id, false, false, 'delivered', false, 1, closed_at, closed_at, closed_at
+FROM appeal WHERE state = 'answered'
 """
 
 Question = Callable[[AsyncSession, Appeal, Actor], Awaitable[list[Any]]]
