@@ -1,4 +1,4 @@
-"""The worker: every job and every cron on one screen.
+"""The worker: every job and every cron on one screen; what each does in one round is in `rounds`.
 
 Jobs are nudges without payload; each looks into PostgreSQL for what is due. One run of a kind at a time in a process: a
 nudge that comes meanwhile makes it run once more.
@@ -8,7 +8,6 @@ import asyncio
 import gc
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,28 +18,12 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from app.accounts.service import purge_expired_sessions
-from app.appeals.authors import fetch_authors
-from app.appeals.breaches import mark_breaches
-from app.appeals.delivery import deliver_batch
-from app.appeals.files import fetch_files
-from app.appeals.requests import follow_requests
+from app import rounds
 from app.db import require_current_schema
-from app.files.keeping import remove_unused
-from app.handling.silence import close_silent
-from app.intake.cropped import fetch_texts
-from app.intake.polling import poll_pages
-from app.intake.service import drain_batch, forget_payloads
 from app.jobs import Job, dump, load, redis_settings
-from app.learning.nightly import learn_at_night
 from app.learning.seat import Seat
-from app.outgoing.retention import forget_deliveries
-from app.outgoing.sending import tell_batch
-from app.public_pages.watch import watch_connections
 from app.reference import require_reference_data
 from app.resources import Resources, open_resources
-from app.rules.checking import count_hits
-from app.rules.simulation import run_waiting
 from app.settings import Settings
 from app.sla import service as sla
 from app.time import utc_now
@@ -83,112 +66,25 @@ class Solo:
         return done
 
 
-async def drain(resources: Resources) -> int:
-    """Handle one batch of the inbox."""
-    return await drain_batch(resources, utc_now())
-
-
-async def deliver(resources: Resources) -> int:
-    """Send one batch of the outbox."""
-    return await deliver_batch(resources, utc_now())
-
-
-async def name_authors(resources: Resources) -> int:
-    """One round of asking for names; not repeated at once for those that no platform tells."""
-    await fetch_authors(resources)
-    return 0
-
-
-async def complete_texts(resources: Resources) -> int:
-    """One round of asking for texts that arrived cut."""
-    await fetch_texts(resources, utc_now())
-    return 0
-
-
-async def ask_pages(resources: Resources) -> int:
-    """Ask one batch of pages for what their platforms do not push."""
-    return await poll_pages(resources, utc_now())
-
-
-async def watch(resources: Resources) -> int:
-    """Check the connections that are due."""
-    return await watch_connections(resources, utc_now())
-
-
-async def bring_files(resources: Resources) -> int:
-    """Fetch one batch of attachments."""
-    return await fetch_files(resources, utc_now())
-
-
-async def tell(resources: Resources) -> int:
-    """Tell departments' systems one batch of events."""
-    return await tell_batch(resources, utc_now())
-
-
-async def follow(resources: Resources) -> int:
-    """Ask departments' systems about the requests that appeals became there."""
-    return await follow_requests(resources, utc_now())
-
-
-async def replay_rules(resources: Resources) -> int:
-    """Replay one draft of the rules over past appeals."""
-    return await run_waiting(resources, utc_now())
-
-
-async def count_rules(resources: Resources) -> int:
-    """Count how often each rule decides."""
-    async with resources.database.transaction() as session:
-        await count_hits(session, utc_now())
-    return 0
-
-
-async def sweep(resources: Resources) -> int:
-    """Mark the clocks that have run out."""
-    return await mark_breaches(resources, utc_now())
-
-
-async def close_questions(resources: Resources) -> int:
-    """Close what waits for a citizen who does not reply."""
-    return await close_silent(resources, utc_now())
-
-
-async def learn(resources: Resources) -> int:
-    """Once a night: a challenger is trained when there is enough to learn from."""
-    await learn_at_night(resources, utc_now())
-    return 0
-
-
-async def tidy(resources: Resources) -> int:
-    """Retention: raw deliveries, lapsed sessions, files that no message carries."""
-    now = utc_now()
-    async with resources.database.transaction() as session:
-        long_ago = now - timedelta(days=resources.settings.payload_retention_days)
-        await forget_payloads(session, long_ago)
-        await forget_deliveries(session, long_ago)
-        await purge_expired_sessions(session, now)
-    await remove_unused(resources, now)
-    return 0
-
-
 def _crons(jobs: Mapping[Job, Solo], settings: Settings) -> list[CronJob]:
     """What is done by the clock. Nudges may be lost with Redis; the first of these find what is due all the same."""
     return [
         cron(_named(jobs[Job.DRAIN_INBOX]), name="cron_drain", second=EVERY_SECONDS, run_at_startup=True),
         cron(_named(jobs[Job.DELIVER_ANSWERS]), name="cron_deliver", second={5, 25, 45}, run_at_startup=True),
-        cron(_named(Solo(sweep)), name="cron_breaches", second={15, 45}, run_at_startup=True),
+        cron(_named(Solo(rounds.sweep)), name="cron_breaches", second={15, 45}, run_at_startup=True),
         cron(_named(jobs[Job.FETCH_AUTHORS]), name="cron_authors", second={35}),
         cron(_named(jobs[Job.FETCH_TEXTS]), name="cron_texts", second={55}),
         cron(_named(jobs[Job.POLL_PAGES]), name="cron_polls", second=EVERY_SECONDS, run_at_startup=True),
         cron(_named(jobs[Job.WATCH_CONNECTIONS]), name="cron_watch", second={50}),
         cron(_named(jobs[Job.FETCH_FILES]), name="cron_files", second={8, 28, 48}),
         cron(_named(jobs[Job.TELL_DEPARTMENTS]), name="cron_tell", second={3, 13, 23, 33, 43, 53}),
-        cron(_named(Solo(follow)), name="cron_requests", second={38}),
+        cron(_named(Solo(rounds.follow)), name="cron_requests", second={38}),
         cron(_named(jobs[Job.SIMULATE_RULES]), name="cron_simulations", second={23}, timeout=LONG_SECONDS),
-        cron(_named(Solo(count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
-        cron(_named(Solo(close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
-        cron(_named(Solo(tidy)), name="cron_tidy", minute={17}, second=0),
+        cron(_named(Solo(rounds.count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
+        cron(_named(Solo(rounds.close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
+        cron(_named(Solo(rounds.tidy)), name="cron_tidy", minute={17}, second=0),
         cron(
-            _named(Solo(learn)),
+            _named(Solo(rounds.learn)),
             name="cron_learn",
             hour={settings.model_retrain_hour},
             minute={10},
@@ -201,15 +97,15 @@ def _crons(jobs: Mapping[Job, Solo], settings: Settings) -> list[CronJob]:
 def build_worker(resources: Resources, *, is_burst: bool = False) -> Worker:
     """An arq worker with every job and cron of the service; with `is_burst` it ends when nothing is queued."""
     jobs = {
-        Job.DRAIN_INBOX: Solo(drain),
-        Job.DELIVER_ANSWERS: Solo(deliver, DELIVERIES_AT_ONCE),
-        Job.FETCH_AUTHORS: Solo(name_authors),
-        Job.FETCH_TEXTS: Solo(complete_texts),
-        Job.POLL_PAGES: Solo(ask_pages),
-        Job.WATCH_CONNECTIONS: Solo(watch),
-        Job.FETCH_FILES: Solo(bring_files),
-        Job.TELL_DEPARTMENTS: Solo(tell, DELIVERIES_AT_ONCE),
-        Job.SIMULATE_RULES: Solo(replay_rules),
+        Job.DRAIN_INBOX: Solo(rounds.drain),
+        Job.DELIVER_ANSWERS: Solo(rounds.deliver, DELIVERIES_AT_ONCE),
+        Job.FETCH_AUTHORS: Solo(rounds.name_authors),
+        Job.FETCH_TEXTS: Solo(rounds.complete_texts),
+        Job.POLL_PAGES: Solo(rounds.ask_pages),
+        Job.WATCH_CONNECTIONS: Solo(rounds.watch),
+        Job.FETCH_FILES: Solo(rounds.bring_files),
+        Job.TELL_DEPARTMENTS: Solo(rounds.tell, DELIVERIES_AT_ONCE),
+        Job.SIMULATE_RULES: Solo(rounds.replay_rules),
     }
     return Worker(
         functions=[

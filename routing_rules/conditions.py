@@ -1,7 +1,7 @@
 """The conditions an exception may set: one function each, and the table that names them.
 
-A condition reads its value from the rule set (typed, refused with a Russian sentence), tells whether it holds, and
-makes a finder that tells it of all rules at once. The order of the table is the order of selectivity. Cost is bounded:
+A condition reads its value from the rule set (typed, refused with a Russian sentence) and makes a finder that tells of
+all rules at once which of them it lets pass. The order of the table is the order of selectivity. Cost is bounded:
 look-ups and one pass over the text; nothing of a rule is ever executed.
 """
 
@@ -58,24 +58,18 @@ class Hours(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row of the table: `title` names it to managers. `covers(a, b)`: whenever b holds, a holds too (used to find
-    unreachable rules).
+    """One row of the table: `title` names it to managers, `finder` makes a finder of what the rules want and of the
+    mask of those that want nothing. `covers(a, b)`: whenever b holds, a holds too (used to find unreachable rules).
 
-    `finder` makes a finder of what the rules want; a condition without one compares each value once. `is_telling`: a
-    rule of which this holds and another condition does not is worth a word in the trace.
+    `is_telling`: a rule of which this holds and another condition does not is worth a word in the trace.
     """
 
     title: str
     read: Callable[[object], Any]
-    holds: Callable[[Case, Any], bool]
+    finder: Callable[[Wanted, int], Finder]
     covers: Callable[[Any, Any], bool]
     otherwise: str
-    finder: Callable[[Wanted, int], Finder] | None = None
     is_telling: bool = False
-
-    def find_by(self, wanted: Wanted, without: int) -> Finder:
-        """The finder for the rules that set this condition, and the mask of those that do not."""
-        return self.finder(wanted, without) if self.finder else one_by_one(self.holds, wanted, without)
 
 
 def platform(case: Case) -> str | None:
@@ -111,11 +105,6 @@ def topic_group(case: Case) -> str | None:
 def territory(case: Case) -> Collection[str]:
     """The place or any territory that contains it."""
     return case.facts.territory
-
-
-def words(case: Case, wanted: Words) -> bool:
-    """One of the words or phrases is in the text, in any case, ё as е."""
-    return wanted.are_in(case.tokens())
 
 
 def severity_at_least(case: Case, wanted: int) -> bool:
@@ -242,10 +231,9 @@ def _one_of(
     return Condition(
         title=title,
         read=read,
-        holds=lambda case, wanted: seen(case) in wanted,
+        finder=by_value(seen),
         covers=frozenset.issuperset,
         otherwise=otherwise,
-        finder=by_value(seen),
         is_telling=True,
     )
 
@@ -261,10 +249,9 @@ def _any_of(
     return Condition(
         title=title,
         read=read,
-        holds=lambda case, wanted: not wanted.isdisjoint(seen(case)),
+        finder=by_values(seen),
         covers=covers,
         otherwise=otherwise,
-        finder=by_values(seen),
         is_telling=True,
     )
 
@@ -272,25 +259,27 @@ def _any_of(
 CONDITIONS: dict[str, Condition] = {
     "page": _one_of("страница", page, "другая страница"),
     "topic": _any_of("тема", topic, "тема другая или ниже порога"),
-    "words": Condition("слова", _read_words, words, Words.cover, "в тексте нет нужных слов", by_word, True),
+    "words": Condition("слова", _read_words, by_word, Words.cover, "в тексте нет нужных слов", is_telling=True),
     "topic_group": _one_of("группа тем", topic_group, "группа тем другая или ниже порога"),
     "territory": _any_of("территория", territory, "другая территория", _read_territories, _territories_cover),
     "sphere": _one_of("сфера", sphere, "страница другой сферы"),
     "platform": _one_of("площадка", platform, "другая площадка"),
     "kind": _one_of("вид", kind, "другой вид сообщения", _read_kinds),
     "severity_at_least": Condition(
-        "важность от", _read_severity, severity_at_least, int.__le__, "важность ниже", is_telling=True
+        "важность от", _read_severity, one_by_one(severity_at_least), int.__le__, "важность ниже", is_telling=True
     ),
     "confidence_at_least": Condition(
-        "уверенность от", _read_share, confidence_at_least, float.__le__, "уверенность ниже"
+        "уверенность от", _read_share, one_by_one(confidence_at_least), float.__le__, "уверенность ниже"
     ),
-    "confidence_below": Condition("уверенность ниже", _read_share, confidence_below, float.__ge__, "уверенность выше"),
+    "confidence_below": Condition(
+        "уверенность ниже", _read_share, one_by_one(confidence_below), float.__ge__, "уверенность выше"
+    ),
     "earlier_appeals_at_least": Condition(
-        "писал раньше", _read_earlier, earlier_appeals_at_least, Earlier.covers, "автор писал реже"
+        "писал раньше", _read_earlier, one_by_one(earlier_appeals_at_least), Earlier.covers, "автор писал реже"
     ),
     "weekday": _one_of("день недели", weekday, "другой день недели", _read_weekdays),
-    "hours": Condition("часы", _read_hours, hours, Hours.covers, "другое время суток"),
+    "hours": Condition("часы", _read_hours, one_by_one(hours), Hours.covers, "другое время суток"),
     "is_working_day": Condition(
-        "рабочий день", _read_yes_or_no, is_working_day, bool.__eq__, "день по календарю другой"
+        "рабочий день", _read_yes_or_no, one_by_one(is_working_day), bool.__eq__, "день по календарю другой"
     ),
 }

@@ -177,7 +177,7 @@ def _asked(conditions: list[Mapping[str, Any]]) -> Iterator[Asked]:
         if wanted:
             rules = sum(bit for bit, _ in wanted)
             keyed = _mask(condition.is_telling and one == name for one in first)
-            yield Asked(name, condition.find_by(wanted, everyone & ~rules), rules, keyed)
+            yield Asked(name, condition.finder(wanted, everyone & ~rules), rules, keyed)
 
 
 def _found(asked: Asked, case: Case, failed: list[Failed], otherwise: int) -> int:

@@ -60,18 +60,22 @@ def _masks(wanted: Iterable[tuple[int, frozenset[str]]]) -> dict[str | None, int
     return dict(masks)
 
 
-def one_by_one(holds: Callable[[Case, Any], bool], wanted: Wanted, without: int) -> Finder:
+def one_by_one(holds: Callable[[Case, Any], bool]) -> Callable[[Wanted, int], Finder]:
     """Any other condition: every value that rules ask for is compared once."""
-    masks: dict[Any, int] = {}
-    for bit, value in wanted:
-        masks[value] = masks.get(value, 0) | bit
-    pairs = list(masks.items())
 
-    def find(case: Case) -> int:
-        found = without
-        for value, mask in pairs:
-            if holds(case, value):
-                found |= mask
-        return found
+    def finder(wanted: Wanted, without: int) -> Finder:
+        masks: dict[Any, int] = defaultdict(int)
+        for bit, value in wanted:
+            masks[value] |= bit
+        pairs = list(masks.items())
 
-    return find
+        def find(case: Case) -> int:
+            found = without
+            for value, mask in pairs:
+                if holds(case, value):
+                    found |= mask
+            return found
+
+        return find
+
+    return finder

@@ -22,12 +22,6 @@ class Words:
     stems: tuple[str, ...]
     phrases: tuple[str, ...]
 
-    def are_in(self, tokens: list[str]) -> bool:
-        """Whether any of them occurs among the words of a text."""
-        if not self.exact.isdisjoint(tokens) or any(token.startswith(self.stems) for token in tokens):
-            return True
-        return bool(self.phrases) and any(f" {phrase} " in f" {' '.join(tokens)} " for phrase in self.phrases)
-
     def cover(self, other: Words) -> bool:
         """Whether every text with one of the others has one of these."""
         return (
@@ -64,7 +58,7 @@ class WordIndex:
     """Finds the patterns that occur in a text.
 
     Nearly no word of a text brings up a pattern, and its first letters tell so. Texts that one byte a letter can hold
-    (Russian and English without emoji) are looked through as bytes, which takes a third of the time.
+    (Russian and English without emoji) are looked through as bytes, which takes half of the time.
     """
 
     def __init__(self, patterns: Iterable[tuple[int, Words]]) -> None:

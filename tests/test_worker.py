@@ -16,7 +16,7 @@ import httpx
 import pytest
 from arq.connections import create_pool
 
-from app import embedded, jobs, worker
+from app import embedded, jobs, rounds, worker
 from app.appeals.models import Appeal
 from app.db import Database, SchemaIsStale
 from app.embedded import Embedded
@@ -272,10 +272,10 @@ async def test_the_crons_sweep_breaches_and_forget_what_is_too_old(
 ) -> None:
     appeal = await opened(vk)
     late = NOW + timedelta(days=60)
-    monkeypatch.setattr(worker, "utc_now", lambda: late)
-    assert await worker.sweep(resources) == 1
+    monkeypatch.setattr(rounds, "utc_now", lambda: late)
+    assert await rounds.sweep(resources) == 1
     assert "breached" in await actions(resources)
     assert (await only(resources, Clock)).breached_at == appeal.next_due_at
-    await worker.tidy(resources)
+    await rounds.tidy(resources)
     assert (await only(resources, InboxEvent)).payload is None
-    assert await worker.drain(resources) == await worker.deliver(resources) == 0
+    assert await rounds.drain(resources) == await rounds.deliver(resources) == 0
