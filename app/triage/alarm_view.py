@@ -75,12 +75,12 @@ class Alarms:
 
 
 _IS_UNTAKEN = appeal_columns.assignee_id.is_(None)
-_ROSE_AFTER_TAKING = appeal_columns.judgement["alarm"]["on_taken"].as_string() == "true"
+_HELD_BY = appeal_columns.judgement["alarm"]["held_by"].as_string()  # who had taken the appeal when the alarm rose
 
 
 def waits(actor: Actor) -> list[Any]:
     """Appeals in danger for which a person is awaited: nobody has taken them, or this one did before it was known."""
-    mine = and_(appeal_columns.assignee_id == actor.user_id, _ROSE_AFTER_TAKING)
+    mine = and_(appeal_columns.assignee_id == actor.user_id, str(actor.user_id) == _HELD_BY)
     return [*_in_danger(actor), or_(_IS_UNTAKEN, mine)]
 
 
@@ -94,7 +94,7 @@ async def read_alarms(session: AsyncSession, actor: Actor, now: datetime) -> Ala
     raised_at = appeal_columns.judgement["alarm"]["at"].as_string()
     newest = (
         select(appeal_columns.id, raised_at, appeal_columns.danger, func.left(appeal_columns.text, LONGEST_NEWS))
-        .where(*_in_danger(actor), or_(_IS_UNTAKEN, _ROSE_AFTER_TAKING), raised_at >= (now - NEWS_FOR).isoformat())
+        .where(*_in_danger(actor), or_(_IS_UNTAKEN, _HELD_BY.is_not(None)), raised_at >= (now - NEWS_FOR).isoformat())
         .order_by(appeal_columns.id.desc())
         .limit(MOST_NEWS)
     )

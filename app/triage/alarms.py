@@ -49,7 +49,7 @@ def take_notice(appeal: Appeal, alarm: Alarm, text: str, now: datetime, *, is_ne
     appeal.judgement = appeal.judgement | {
         "alarm": {
             "themes": themes, "words": words, "grave_probability": alarm.grave_probability, "at": now.isoformat(),
-            "dismissed": None, "on_taken": appeal.assignee_id is not None,
+            "dismissed": None, "held_by": appeal.assignee_id,
         }
     }  # fmt: skip
     appeal.danger = themes_text(themes)

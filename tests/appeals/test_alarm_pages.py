@@ -94,7 +94,8 @@ async def test_danger_that_comes_to_light_after_taking_is_news_and_stays_with_wh
     now = utc_now()
     await vk.message("Помогите, горит дом, внутри люди!", 2)
     await vk.drain(now)
-    assert (await only(vk.resources, Appeal)).judgement["alarm"]["on_taken"] is True
+    held = await only(vk.resources, Appeal)
+    assert held.judgement["alarm"]["held_by"] == held.assignee_id
     answer = await browser.get("/queue/urgent", htmx_on="/events")
     assert "Срочные: 1" in answer.text, "who took it must hear of it"
     assert "alarms" in answer.headers["HX-Trigger"]
@@ -104,6 +105,12 @@ async def test_danger_that_comes_to_light_after_taking_is_news_and_stays_with_wh
     assert "alarms" in answer.headers["HX-Trigger"]
     await browser.post(f"/appeals/{appeal.id}/alarm", htmx_on=f"/appeals/{appeal.id}", is_danger="false")
     assert "Срочные" not in (await browser.get("/queue/urgent", htmx_on="/events")).text
+    await browser.post(f"/appeals/{appeal.id}/alarm", htmx_on=f"/appeals/{appeal.id}", is_danger="true")
+    assert "Срочные: 1" in (await browser.get("/queue/urgent", htmx_on="/events")).text
+    await colleague.post(f"/appeals/{appeal.id}/assignment")
+    assert (await only(vk.resources, Appeal)).assignee_id != held.assignee_id
+    for one in (browser, colleague):
+        assert "Срочные" not in (await one.get("/queue/urgent", htmx_on="/events")).text, "who took it over knew of it"
 
 
 async def test_the_kind_is_shown_and_the_list_can_be_narrowed_by_it(browser: Browser, vk: VK) -> None:
