@@ -64,7 +64,7 @@ async def run(database_url: str, rows: int) -> dict[str, dict[str, Any]]:
         if stored < rows:
             await queue_page.furnish(resources)
             await queue_page.fill(engine, 1, rows)
-        await _note_likeness(engine)
+        await note_likeness(engine)
         return {
             "similar_alike_p95_ms": await _measured(resources, alike, "is_open AND search_text <> :loud"),
             "similar_campaign_p95_ms": await _measured(resources, alike, "is_open AND search_text = :loud"),
@@ -72,7 +72,7 @@ async def run(database_url: str, rows: int) -> dict[str, dict[str, Any]]:
         }
 
 
-async def _note_likeness(engine: AsyncEngine) -> None:
+async def note_likeness(engine: AsyncEngine) -> None:
     """Every appeal with its likeness, every answered one with its answer. Indexes are built anew after."""
     async with engine.begin() as connection:
         await connection.execute(text("SET LOCAL synchronous_commit = off"))
