@@ -35,6 +35,12 @@ async def pair(vk: VK) -> tuple[Appeal, Appeal]:
     return first, second
 
 
+@pytest.fixture
+async def third(vk: VK, pair: tuple[Appeal, Appeal]) -> Appeal:
+    """A third citizen on the same road."""
+    return await opened(vk, ROAD, 733, author=100000005)
+
+
 async def reread(resources: Resources, appeal: Appeal) -> Appeal:
     return next(one for one in await rows(resources, Appeal) if one.id == appeal.id)
 
@@ -149,9 +155,8 @@ async def test_an_appeal_that_waits_for_its_citizen_still_waits_when_a_repeat_is
     clock = await clock_of(resources, parent)
     assert (clock.due_at, sla.state_of(clock).is_paused) == (None, True)
     await release(resources, parent, TUESDAY + timedelta(hours=1))
-    assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(
-        hours=6
-    )  # 13:00, an hour later: after lunch
+    after_lunch = TUESDAY + timedelta(hours=6)  # for 13:00, an hour later
+    assert (await clock_of(resources, parent)).due_at == after_lunch
     assert (await clock_of(resources, repeat)).due_at == TUESDAY + timedelta(hours=1)
 
 
@@ -182,9 +187,8 @@ async def test_a_repeat_of_an_appeal_that_waits_leaves_it_waiting_and_brings_its
     assert (await clock_of(resources, parent)).due_at is None
     await release(resources, parent, NOW + timedelta(hours=1))
     kept = await clock_of(resources, parent)
-    assert kept.due_at == TUESDAY + timedelta(
-        hours=3, minutes=30
-    )  # 12:00; its own half hour before was none of its pause
+    noon = TUESDAY + timedelta(hours=3, minutes=30)  # its own half hour before was none of its pause
+    assert kept.due_at == noon
     await do(resources, duplicates.separate, repeat.id, anna, now=TUESDAY)
     assert (await clock_of(resources, parent)).due_at == TUESDAY + timedelta(hours=6)
     assert (await clock_of(resources, repeat)).due_at == TUESDAY + timedelta(hours=3)
@@ -204,10 +208,9 @@ async def test_a_repeat_that_waits_itself_brings_its_promise_with_the_pause(
 
 
 async def test_the_promise_of_a_repeat_that_stays_keeps_the_pauses_since_it_was_merged(
-    vk: VK, resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+    resources: Resources, pair: tuple[Appeal, Appeal], third: Appeal, anna: Actor
 ) -> None:
-    parent, early = pair
-    late = await opened(vk, ROAD, 733, author=100000005)
+    (parent, early), late = pair, third
     await merge_an_hour_older(resources, parent, early, anna)
     await hold(resources, parent, TUESDAY)
     await merge(resources, late, parent, anna)
@@ -220,10 +223,9 @@ async def test_the_promise_of_a_repeat_that_stays_keeps_the_pauses_since_it_was_
 
 
 async def test_repeats_of_an_earlier_cycle_bring_nothing_to_the_present_one(
-    vk: VK, resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+    resources: Resources, pair: tuple[Appeal, Appeal], third: Appeal, anna: Actor
 ) -> None:
-    parent, early = pair
-    other = await opened(vk, ROAD, 733, author=100000005)
+    (parent, early), other = pair, third
     await started_earlier(resources, early, 30)
     await merge(resources, early, parent, anna)
     await merge(resources, other, parent, anna)
@@ -365,10 +367,9 @@ async def test_the_card_merges_parts_and_answers_all(
 
 
 async def test_when_the_main_appeal_is_deleted_its_oldest_repeat_goes_on_in_its_place(
-    vk: VK, pair: tuple[Appeal, Appeal], anna: Actor
+    vk: VK, pair: tuple[Appeal, Appeal], third: Appeal, anna: Actor
 ) -> None:
     first, second = pair
-    third = await opened(vk, ROAD, 733, author=100000005)
     for one in (second, third):
         await merge(vk.resources, one, first, anna)
     due = {(await reread(vk.resources, one)).id: (await clock_of(vk.resources, one)).due_at for one in (second, third)}

@@ -36,6 +36,16 @@ async def started(manager: httpx.AsyncClient) -> int:
     return int(str(response.url).rsplit("/", 1)[1])
 
 
+async def simulation_of_a_changed_cell(
+    manager: httpx.AsyncClient, resources: Resources, started: int
+) -> httpx.Response:
+    """The draft gives a topic of the city to another body, and is to be replayed over 200 appeals."""
+    await write_past(resources, 200, NOW)
+    cell = {"edition": "1", "cell": "ГО-004", "topic": TOPIC, "territory": "52701000", "department": "omsk-city"}
+    await manager.post(f"/rules/versions/{started}/cells", data=cell)
+    return await manager.post(f"/rules/versions/{started}/simulations", data={"last": "200"})
+
+
 async def latest(resources: Resources) -> RuleSetVersion:
     return (await rows(resources, RuleSetVersion))[-1]
 
@@ -115,10 +125,7 @@ async def test_text_with_an_error_comes_back_with_its_line_and_the_draft_keeps_t
 async def test_a_simulation_names_rules_that_broke_and_what_changed_rules_have_decided(
     manager: httpx.AsyncClient, published: Resources, page: PublicPage, started: int
 ) -> None:
-    await write_past(published, 200, NOW)
-    cell = {"edition": "1", "cell": "ГО-004", "topic": TOPIC, "territory": "52701000", "department": "omsk-city"}
-    await manager.post(f"/rules/versions/{started}/cells", data=cell)
-    await manager.post(f"/rules/versions/{started}/simulations", data={"last": "200"})
+    await simulation_of_a_changed_cell(manager, published, started)
     await run_waiting(published, NOW)
     shown = (await manager.get(f"/rules/versions/{started}")).text
     async with published.database.transaction() as session:
@@ -136,10 +143,7 @@ async def test_a_simulation_names_rules_that_broke_and_what_changed_rules_have_d
 async def test_a_draft_goes_the_whole_way_to_publication_and_back(
     manager: httpx.AsyncClient, published: Resources, page: PublicPage, started: int
 ) -> None:
-    await write_past(published, 200, NOW)
-    cell = {"edition": "1", "cell": "ГО-004", "topic": TOPIC, "territory": "52701000", "department": "omsk-city"}
-    await manager.post(f"/rules/versions/{started}/cells", data=cell)
-    asked = await manager.post(f"/rules/versions/{started}/simulations", data={"last": "200"})
+    asked = await simulation_of_a_changed_cell(manager, published, started)
     assert "Прогон ждёт" in asked.text
     assert (await manager.get(f"/rules/versions/{started}/progress")).headers.get("hx-refresh") is None
     assert await run_waiting(published, NOW) == 1
