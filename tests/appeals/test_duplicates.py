@@ -134,6 +134,24 @@ async def test_a_promise_that_is_taken_over_runs_in_the_hours_of_its_own_departm
 TUESDAY = NOW + timedelta(hours=21)  # 9:00
 
 
+async def test_an_appeal_that_begins_anew_still_keeps_what_a_repeats_author_was_promised(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await merge_an_hour_older(resources, parent, repeat, anna)
+    promised = (await clock_of(resources, parent)).due_at
+    async with resources.database.transaction() as session:
+        (clock,) = await sla.open_clocks(session, [parent.id or 0])
+        assert sla.restart(clock, parent.severity, LATER) is None
+    assert (await clock_of(resources, parent)).due_at == promised
+    await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+    parted = await clock_of(resources, parent)
+    assert (parted.started_at, parted.own) == (LATER, None)
+    assert parted.due_at is not None
+    assert promised is not None
+    assert parted.due_at > promised
+
+
 async def hold(resources: Resources, appeal: Appeal, at: datetime) -> None:
     """The citizen is asked something: the promise stands still."""
     async with resources.database.transaction() as session:
