@@ -160,7 +160,7 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
     tell_time = partial(formats.day_text, zone=desk.zone, now=desk.now)
     appeal = card.appeal
     evidence = await words_for_topic(desk.resources, appeal)
-    gazetteer = gazetteer_of(await desk.resources.rulebook.current(desk.session))
+    gazetteer = await gazetteer_of(desk.session, await desk.resources.rulebook.current(desk.session))
     panel = await topic_panel(desk.resources, desk.session, appeal, evidence, texts_around(card))
     today = desk.now.astimezone(desk.zone).date()
     author = appeal.author_name or "Житель"
