@@ -42,6 +42,8 @@ _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 _TURN: Final = np.uint64(31)
 _LEAST_WEIGHT: Final = 0.1
 _TINY: Final = 1e-9
+MARKS_KEPT: Final = 10_000
+_kept: dict[bytes, Keys] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,19 @@ def in_period(bands: Sequence[int], period: int) -> tuple[int, ...]:
 
 
 def marks_of(texts: Sequence[str]) -> list[Keys]:
-    """Of each message its stems and its pairs of neighbouring stems, as 64-bit keys, each once."""
-    return _marks(*_stems(texts), len(texts))
+    """Of each message its stems and its pairs of neighbouring stems, as 64-bit keys, each once.
+
+    The same messages are compared again and again, so their marks are kept; another thread may empty the store.
+    """
+    names = [_digest(text.encode("utf-8", "surrogatepass"), 8) for text in texts]
+    marks = {name: known for name in names if (known := _kept.get(name)) is not None}
+    fresh = {name: text for name, text in zip(names, texts, strict=True) if name not in marks}
+    made = dict(zip(fresh, _marks(*_stems(list(fresh.values())), len(fresh)), strict=True))
+    if len(_kept) + len(made) > MARKS_KEPT:
+        _kept.clear()
+    _kept.update(made)
+    marks |= made
+    return [marks[name] for name in names]
 
 
 def _marks(stems: Keys, owners: Integers, count: int) -> list[Keys]:
