@@ -148,7 +148,8 @@ def table_of(row: SQLModel) -> Table:
 async def _insert(session: AsyncSession, table: Table, rows: Sequence[SQLModel]) -> None:
     names = [column.name for column in table.columns if column.computed is None]
     columns = ", ".join(f'"{name}"' for name in names)
-    values = msgspec.json.encode([{name: getattr(row, name) for name in names} for row in rows]).decode()
+    stored = map(vars, rows)  # a new row has all its values at hand: no need to ask its mapped attributes
+    values = msgspec.json.encode([{name: row[name] for name in names} for row in stored]).decode()
     statement = (
         f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} '  # noqa: S608 (names of our own tables)
         f'FROM jsonb_populate_recordset(NULL::"{table.name}", CAST(:rows AS jsonb))'

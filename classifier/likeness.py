@@ -57,10 +57,21 @@ def likeness_of(text: str) -> Likeness | None:
 
     Case, punctuation and endings do not count, nor do telephones, mails, links and long numbers.
     """
-    stems, owners = _stems([text])
-    if len(np.unique(stems)) < LEAST_WORDS:
+    return likenesses_of([text])[0]
+
+
+def likenesses_of(texts: Sequence[str]) -> list[Likeness | None]:
+    """The likeness of each message; many at once take half of the time."""
+    stems, owners = _stems(texts)
+    ends = np.cumsum(np.bincount(owners, minlength=len(texts))).tolist()
+    own = [stems[start:end] for start, end in pairwise([0, *ends])]
+    return [_likeness(*both) for both in zip(own, _marks(stems, owners, len(texts)), strict=True)]
+
+
+def _likeness(stems: Keys, marks: Keys) -> Likeness | None:
+    if len(set(stems.tolist())) < LEAST_WORDS:
         return None
-    mixed = _marks(stems, owners, 1)[0][:, None] * _FACTORS + _OFFSETS  # modulo 2^64
+    mixed = marks[:, None] * _FACTORS + _OFFSETS  # modulo 2^64
     smallest = (mixed ^ (mixed >> _TURN)).min(axis=0).reshape(BANDS, ROWS)
     fingerprint = int.from_bytes(_digest(stems.tobytes(), 8), "little", signed=True)
     return Likeness(fingerprint, _numbers(bytes([band]) + smallest[band].tobytes() for band in range(BANDS)))

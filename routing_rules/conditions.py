@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from routing_rules.case import Case
@@ -72,39 +73,20 @@ class Condition:
     is_telling: bool = False
 
 
-def platform(case: Case) -> str | None:
-    """The platform of the message: vk, ok, max, telegram, viber."""
-    return case.facts.platform
-
-
-def kind(case: Case) -> str | None:
-    """`comment` or `message` (private)."""
-    return case.facts.kind
-
-
-def page(case: Case) -> str | None:
-    """The official page, by its id on the platform."""
-    return case.facts.page
-
-
-def sphere(case: Case) -> str | None:
-    """The sphere of the page: health, education…"""
-    return case.facts.sphere
-
-
-def topic(case: Case) -> Collection[str]:
-    """The believed topic, by its label or by its name in the matrix."""
-    return case.topics
-
-
-def topic_group(case: Case) -> str | None:
-    """The believed topic group."""
-    return case.group
-
-
-def territory(case: Case) -> Collection[str]:
-    """The place or any territory that contains it."""
-    return case.facts.territory
+platform = attrgetter("facts.platform")
+"""The platform of the message: vk, ok, max, telegram, viber."""
+kind = attrgetter("facts.kind")
+"""`comment` or `message` (private)."""
+page = attrgetter("facts.page")
+"""The official page, by its id on the platform."""
+sphere = attrgetter("facts.sphere")
+"""The sphere of the page: health, education…"""
+topic = attrgetter("topics")
+"""The believed topic, by its label or by its name in the matrix."""
+topic_group = attrgetter("group")
+"""The believed topic group."""
+territory = attrgetter("facts.territory")
+"""The place or any territory that contains it."""
 
 
 def severity_at_least(case: Case, wanted: int) -> bool:

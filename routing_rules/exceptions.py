@@ -66,6 +66,7 @@ class ExceptionIndex:
         self._of_owner = _mask(rule.department == PAGE_OWNER for rule in self._rules)
         self._ending = _mask(rule.expires is not None for rule in self._rules)
         self._when = list(_asked([rule.when for rule in self._rules]))
+        self._finders = [asked.find for asked in self._when]
         self._unless = list(_asked([rule.unless for rule in self._rules]))
         self._past: tuple[date | None, int] = (None, 0)
 
@@ -104,7 +105,7 @@ class ExceptionIndex:
 
     def _holding(self, case: Case, failed: list[Failed]) -> list[int]:
         try:
-            return [asked.find(case) for asked in self._when]
+            return [find(case) for find in self._finders]
         except Exception:  # rules fail in ways nobody foresaw; the appeal must still arrive: which of them was it?
             return [_found(asked, case, failed, self._all) for asked in self._when]
 

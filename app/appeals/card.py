@@ -55,6 +55,15 @@ class Card:
     draft: str
 
 
+def texts_around(card: Card) -> dict[str, str]:
+    """What the citizen wrote under, by its name in the genitive: the page's post, the comment that he answers."""
+    texts = {
+        "записи": card.post.text if card.post else "",
+        "комментария выше": card.above[-1].text if card.above else "",
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
 async def read_card(session: AsyncSession, appeal_id: int, actor: Actor) -> Card:
     """The card. Raises NotFound, for appeals of other departments too."""
     appeal, page, department, territory, assignee = await _head(session, appeal_id, actor)

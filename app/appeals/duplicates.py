@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.appeals.cycle import SYSTEM, changed, finish, load, open_by_thread, place, record, revive
-from app.appeals.models import Answer, AnswerState, Appeal, State
+from app.appeals.models import TOLD_STATES, Answer, Appeal, State
 from app.appeals.service import answer, refuse_second_answer
 from app.departments.models import Department
 from app.errors import AppError, Conflict, Invalid
@@ -167,14 +167,13 @@ async def repeats_of(session: AsyncSession, appeal_id: int) -> Sequence[Appeal]:
 
 async def answered_repeats(session: AsyncSession, appeal_ids: Sequence[int]) -> set[int]:
     """Which of these repeats have a final answer that was sent or is on its way since they were merged."""
-    sent = (AnswerState.CHECK, AnswerState.PENDING, AnswerState.SENDING, AnswerState.DELIVERED, AnswerState.UNKNOWN)
     found = await session.scalars(
         select(col(Answer.appeal_id))
         .join(Appeal, col(Appeal.id) == col(Answer.appeal_id))
         .where(
             col(Answer.appeal_id).in_(appeal_ids),
             col(Answer.created_at) >= col(Appeal.closed_at),
-            col(Answer.state).in_(sent),
+            col(Answer.state).in_(TOLD_STATES),
             col(Answer.is_interim).is_(False),
             col(Answer.is_question).is_(False),
         )

@@ -79,6 +79,7 @@ class Appeal(Row, table=True):
         Index("ix_appeal_likeness", "likeness", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_appeal_answered", "topic", "id", postgresql_where=text("state = 'answered'")),
         Index("ix_appeal_duplicates", "duplicate_of_id", "id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
+        Index("ix_appeal_repeats", "id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index("ix_appeal_page", "page_id", "id"),
         Index("ix_appeal_topic", "topic", "id"),
         Index("ix_appeal_state", "state", "id"),
@@ -191,6 +192,10 @@ class AnswerState(StrEnum):
     FAILED = "failed"  # the platform said never
     HANDS_NEEDED = "hands_needed"  # a person must act, then it can be sent again
     UNKNOWN = "unknown"  # it may or may not have arrived, and the platform cannot say: a person looks
+
+
+TOLD_STATES = (AnswerState.CHECK, AnswerState.PENDING, AnswerState.SENDING, AnswerState.DELIVERED, AnswerState.UNKNOWN)
+"""Whoever has such an answer needs no second one."""
 
 
 class Answer(Row, table=True):

@@ -26,6 +26,7 @@ class Tab(StrEnum):
     ASKED = "asked"
     PARTS = "parts"
     INTERIM = "interim"
+    REPEATS = "repeats"
     TALK = "talk"
     DONE = "done"
 
@@ -42,6 +43,7 @@ TAB_NAMES = {
     Tab.ASKED: "Ждут жителя",
     Tab.PARTS: "Соисполнение",
     Tab.INTERIM: "Промежуточные",
+    Tab.REPEATS: "Повторы без ответа",
     Tab.TALK: "Разговоры",
     Tab.DONE: "Закрытые",
 }
@@ -64,9 +66,10 @@ KIND_NAMES: dict[str, str] = {
     MessageKind.SPAM: "спам",
 }
 WAIT_NAMES = {Wait.CITIZEN: "Ждём ответа жителя", Wait.CHECK: "Ответ на проверке"}
-_NOT_FOR_DEPARTMENTS = (Tab.REVIEW, Tab.TALK)  # both wait for the center's own desk
+_NOT_FOR_DEPARTMENTS = (Tab.REVIEW, Tab.REPEATS, Tab.TALK)  # they wait for the center's own desk
 _FOR_DEPARTMENTS = (Tab.PARTS,)
-_BY_NUMBER_ONLY = (Tab.TALK, Tab.DONE)  # nobody owes these an answer, so they have no order by due time
+_BY_NUMBER_ONLY = (Tab.REPEATS, Tab.TALK, Tab.DONE)  # they have no due time of their own to be ordered by
+NOT_COUNTED = (Tab.REPEATS, Tab.DONE)
 
 
 class Order(StrEnum):

@@ -3,7 +3,7 @@
 Every line of history is remembered on the session; at the end of the transaction those that concern a department with a
 channel become deliveries. Without channels that is a list and a look at the clock. What a savepoint took back is no
 longer in the session, so nobody is told of it. A system hears first that an appeal is its department's, and last that
-it is not any more. A co-executor's system hears of the part that is asked of it.
+it is not any more. A co-executor's system hears of the part that is asked of it, and when that is no longer needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ async def tell_departments(session: AsyncSession) -> None:
     plan = _Plan(channels, await _held(session, list(entries)))
     for appeal in await _standing(session, list(entries)):
         plan.add(appeal, sorted(entries[appeal.id], key=lambda entry: entry.at))
-    plan.happenings += await untold_parts(session, plan.at_work, channels)
+    plan.happenings += await untold_parts(session, plan.at_work, plan.ended, channels)
     if plan.happenings:
         session.add_all(await write_payloads(session, plan.happenings))
         enqueue(session, Job.TELL_DEPARTMENTS)
@@ -82,20 +82,20 @@ async def _held(session: AsyncSession, appeal_ids: Sequence[int]) -> dict[int, l
 
 @dataclass(slots=True)
 class _Plan:
-    """Who is told what; which appeals change hands; when those that departments work on have changed."""
+    """Who is told what; which appeals change hands; when those at work have changed, and those that have ended."""
 
     channels: Mapping[int, list[KnownChannel]]
     known: Mapping[int, list[ChannelAppeal]]
     happenings: list[Happening] = field(default_factory=list)
     handed: list[ChannelAppeal] = field(default_factory=list)
     at_work: dict[int, datetime] = field(default_factory=dict)
+    ended: dict[int, datetime] = field(default_factory=dict)
 
     def add(self, appeal: Row[tuple[int, int, str, bool]], entries: Sequence[HistoryEntry]) -> None:
         """Whatever follows from these lines of one appeal's history."""
         own = self.channels.get(appeal.department_id, [])
         is_at_work = appeal.state in OPEN_STATES and not appeal.is_talk
-        if is_at_work:
-            self.at_work[appeal.id] = entries[-1].at
+        (self.at_work if is_at_work else self.ended)[appeal.id] = entries[-1].at
         known = {one.channel_id: one for one in self.known.get(appeal.id, [])}
         for channel in own:
             hand = known.get(channel.id)

@@ -34,6 +34,7 @@ SUBJECTS = {
     Event.CLOSED: "Обращение № {id}: закрыто",
     Event.DUE_CHANGED: "Обращение № {id}: изменился срок",
     Event.PART_ASKED: "Обращение № {id}: нужна ваша часть ответа",
+    Event.PART_DROPPED: "Обращение № {id}: ваша часть ответа больше не нужна",
 }
 ABOUT_CITIZEN = {Event.ROUTED, Event.APPENDED, Event.EDITED, Event.PART_ASKED}
 

@@ -32,6 +32,7 @@ class Event(StrEnum):
     CLOSED = "appeal.closed"
     DUE_CHANGED = "appeal.due_changed"
     PART_ASKED = "appeal.part_asked"  # another department answers, this one is to contribute
+    PART_DROPPED = "appeal.part_dropped"  # answered or closed without its part
 
 
 class DeliveryState(StrEnum):

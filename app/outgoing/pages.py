@@ -20,7 +20,7 @@ EVENT_NAMES = {
     "appeal.routed": "передано отделу", "appeal.withdrawn": "передано другому отделу",
     "appeal.appended": "житель дописал", "appeal.edited": "житель исправил", "appeal.deleted": "житель удалил",
     "appeal.answered": "ответ доставлен", "appeal.closed": "закрыто", "appeal.due_changed": "изменился срок",
-    "appeal.part_asked": "попросили часть ответа",
+    "appeal.part_asked": "попросили часть ответа", "appeal.part_dropped": "часть ответа не нужна",
 }  # fmt: skip
 STATES = {
     "pending": ("warn", "ждёт отправки"), "sending": ("warn", "отправляется"), "delivered": ("good", "принято"),

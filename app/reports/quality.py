@@ -113,12 +113,15 @@ async def read_quality(session: AsyncSession, kind: Kind, period: Period, now: d
     )
 
 
-def _last_word(label_kind: str, period: Period) -> Subquery:
-    """Of each appeal the last choice of the period."""
+def _last_word(label_kind: str, start: datetime, end: datetime | None = None) -> Subquery:
+    """Of each appeal the last choice of these days, of all since then without an end."""
+    choices = [_choice.label_kind == label_kind, _choice.at >= start]
+    if end is not None:
+        choices.append(_choice.at < end)
     return (
         select(_choice.appeal_id, _choice.judged, _choice.chosen, _choice.at, _choice.user_id)
         .distinct(_choice.appeal_id)
-        .where(_choice.label_kind == label_kind, _choice.at >= period.start, _choice.at < period.end)
+        .where(*choices)
         .order_by(_choice.appeal_id, _choice.at.desc(), _choice.id.desc())
         .subquery("last_word")
     )
@@ -127,7 +130,7 @@ def _last_word(label_kind: str, period: Period) -> Subquery:
 def _said(kind: Kind, period: Period) -> Any:
     """What was judged, how surely, and what a person said to it. A chosen topic chooses its group as well."""
     is_group = kind is Kind.TOPIC_GROUP
-    last = _last_word(Kind.TOPIC.value if is_group else kind.value, period).c
+    last = _last_word(Kind.TOPIC.value if is_group else kind.value, period.start, period.end).c
     guessed = (
         select(
             last.appeal_id, last.at, last.user_id, last.judged, last.chosen, appeal_columns.topic_group,
@@ -223,9 +226,13 @@ def _received(period: Period) -> list[Any]:
 
 
 async def _alarms(session: AsyncSession, period: Period) -> Alarms:
-    last = _last_word(ALARM, period).c
+    """Of the appeals received in the period, whenever a person has said that there is no danger."""
+    last = _last_word(ALARM, period.start).c
     dismissed = await session.scalar(
-        select(func.count()).select_from(last.judged.table).where(last.chosen == NO_DANGER)
+        select(func.count())
+        .select_from(Appeal)
+        .join(last.judged.table, last.appeal_id == appeal_columns.id)
+        .where(*_received(period), appeal_columns.danger.is_(None), last.chosen == NO_DANGER)
     )
     standing = await session.scalar(
         select(func.count()).select_from(Appeal).where(*_received(period), appeal_columns.danger.is_not(None))

@@ -107,8 +107,7 @@ def calendar_of(row: Clock) -> WorkCalendar:
 
 def _write(row: Clock, state: ClockState) -> None:
     """The value back into its row, with what reports read."""
-    span = state.span
-    row.span = {"amount": span.amount, "unit": span.unit, "roll": span.roll, "extensions": state.extensions}
+    row.span = _span_as_stored(state)
     row.holes = _as_stored(state.holes)
     row.due_at, row.met_at, row.closed_at = state.due_at, state.met_at, state.closed_at
     row.close_reason = state.stop_reason or None
@@ -116,6 +115,20 @@ def _write(row: Clock, state: ClockState) -> None:
         row.spent_minutes = arithmetic.spent_minutes(state, calendar_of(row), state.closed_at)
     if state.met_at is not None:  # news of an answer in time may come after the sweep has marked the clock
         row.breached_at = state.due_at if arithmetic.is_breached(state, state.met_at) else None
+
+
+def _begun(state: ClockState) -> dict[str, Any]:
+    """What a clock was started with."""
+    due_at = state.due_at.isoformat() if state.due_at else None
+    return {
+        "started_at": state.started_at.isoformat(), "span": _span_as_stored(state), "due_at": due_at,
+        "calendar_code": state.calendar_code,
+    }  # fmt: skip
+
+
+def _span_as_stored(state: ClockState) -> dict[str, Any]:
+    span = state.span
+    return {"amount": span.amount, "unit": span.unit, "roll": span.roll, "extensions": state.extensions}
 
 
 def _as_stored(holes: Iterable[Hole]) -> list[Any]:
@@ -178,9 +191,16 @@ def silence_ends_at(policy_code: str, at: datetime) -> datetime | None:
 
 
 def restart(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None:
-    """Begin the promise anew; what moved, for the history, or None."""
-    before = row.due_at
-    state = arithmetic.start(row.kind, policy(row.policy_code), calendar_of(row), at, severity)
+    """Begin the promise anew; what moved, for the history, or None.
+
+    While a repeat's earlier promise is what the clock runs by, only that begins anew which it will fall back to.
+    """
+    before, own = row.due_at, calendar_or_office((row.own or {}).get("calendar_code", row.calendar_code))
+    state = arithmetic.start(row.kind, policy(row.policy_code), own, at, severity)
+    if row.own and before and (state.due_at is None or before <= state.due_at):
+        row.own = {**_begun(state), "holes": [], "since": at.isoformat()}
+        return None
+    row.own, row.calendar_code = None, own.code
     row.started_at, row.policy_version, row.breached_at = at, state.policy_version, None
     _write(row, state)
     return _moved(before, row.due_at, "обращением стало с этих слов")
@@ -222,11 +242,7 @@ def take_over(row: Clock, other: Clock, at: datetime, because: str) -> dict[str,
     taken = arithmetic.take_over(state, calendar_of(row), theirs, calendar_of(other), at)
     if taken is state:
         return None
-    own = row.own or {
-        "started_at": row.started_at.isoformat(), "span": row.span, "due_at": before.isoformat() if before else None,
-        "calendar_code": row.calendar_code,
-    }  # fmt: skip
-    row.own = {**own, "holes": _as_stored(pauses), "since": at.isoformat()}
+    row.own = {**(row.own or _begun(state)), "holes": _as_stored(pauses), "since": at.isoformat()}
     row.started_at, row.calendar_code = taken.started_at, taken.calendar_code
     _write(row, taken)
     return _moved(before, row.due_at, because)

@@ -24,13 +24,14 @@ MOST_FOUND = 8
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A topic that can be chosen, and what that does to the department."""
+    """A topic that can be chosen, and what that does to the department. `hint` tells what else is about this topic."""
 
     label: str
     name: str
     probability: float
     leads_to: str
     is_current: bool
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +47,28 @@ class TopicPanel:
 
 
 async def topic_panel(
-    resources: Resources, session: AsyncSession, appeal: Appeal, evidence: Sequence[Evidence]
+    resources: Resources,
+    session: AsyncSession,
+    appeal: Appeal,
+    evidence: Sequence[Evidence],
+    around: Mapping[str, str],
 ) -> TopicPanel:
     """What the judge said of this appeal, as it was stored; only the destinations are worked out now.
 
-    `evidence` are the words that spoke for its topic.
+    `evidence` are the words that spoke for its topic. `around` is what the citizen wrote under, by its name: where the
+    judge is unsure of the appeal, topics of these texts are offered too, for a person to choose, never to route by.
     """
     labels = appeal.judgement.get("labels", {})
     guesses = labels.get("topic", [])
-    found = await destinations(resources, session, appeal, [guess["label"] for guess in guesses])
-    choices = tuple(_choice(guess["label"], guess["probability"], appeal, found) for guess in guesses)
     rules = await resources.rulebook.current(session)
     least = rules.tables.thresholds  # what the rules believe, so that the panel and the trace agree
     is_sure = appeal.is_confirmed or (appeal.confidence is not None and appeal.confidence >= least.topic)
+    hints = {} if is_sure else await asyncio.to_thread(_hints, resources, around, least.topic)
+    chances = dict.fromkeys(hints, 0.0) | {guess["label"]: guess["probability"] for guess in guesses}
+    offered = sorted(chances, key=chances.__getitem__, reverse=True)
+    found = await destinations(resources, session, appeal, offered)
     return TopicPanel(
-        choices=choices,
+        choices=tuple(_choice(label, chances[label], appeal, found, hints.get(label, "")) for label in offered),
         chip=_chip(appeal, least.topic),
         is_sure=is_sure,
         is_confirmed=appeal.is_confirmed,
@@ -69,8 +77,19 @@ async def topic_panel(
     )
 
 
-def _choice(label: str, probability: float, appeal: Appeal, found: Mapping[str, Department]) -> Choice:
-    return Choice(label, plain_label(label), probability, _leads_to(appeal, found[label]), label == appeal.topic)
+def _hints(resources: Resources, around: Mapping[str, str], least: float) -> dict[str, str]:
+    """Topics that the judge believes of the texts around, with the names of these texts."""
+    told = zip(around, resources.judge.judge(list(around.values())), strict=True)
+    return {
+        judgement.topic[0].label: f"тема {name}"
+        for name, judgement in told
+        if judgement.topic and judgement.topic[0].probability >= least
+    }
+
+
+def _choice(label: str, probability: float, appeal: Appeal, found: Mapping[str, Department], hint: str = "") -> Choice:
+    is_current = label == appeal.topic
+    return Choice(label, plain_label(label), probability, _leads_to(appeal, found[label]), is_current, hint)
 
 
 def _leads_to(appeal: Appeal, department: Department) -> str:

@@ -28,7 +28,7 @@ async def choose_place(
     What a person has routed by hand stays where it is. The due time stays as well.
     Raises Invalid (no such territory), NotFound, Conflict.
     """
-    gazetteer = gazetteer_of(await resources.rulebook.current(session))
+    gazetteer = await gazetteer_of(session, await resources.rulebook.current(session))
     if code and code not in gazetteer.entries:
         raise Invalid("Такой территории нет")
     appeal = await cycle.load(session, appeal_id, actor, expected_version=expected_version)

@@ -1,11 +1,17 @@
 """Where an appeal is about: the page's territory, made more exact by a place that its words name, or by a person."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
 from app.appeals.models import Appeal
+from app.departments.models import Territory
 from app.triage.facts import PageContext
 from classifier.places import Entry, Gazetteer, Mention
 from classifier.whereabouts import Whereabouts, whereabouts
@@ -14,7 +20,10 @@ from routing_rules import RuleSet, territory_path
 FROM_TEXT, FROM_PERSON = "text", "person"
 MOST_PLACES = 20
 
-_gazetteers: WeakKeyDictionary[RuleSet, Gazetteer] = WeakKeyDictionary()
+_REGISTRY = select(col(Territory.code), col(Territory.name), col(Territory.path))
+_WORDS = func.concat_ws("|", col(Territory.code), col(Territory.name), col(Territory.path))
+_MARK = select(func.concat(func.count(), ":", func.sum(func.hashtextextended(_WORDS, 0)))).select_from(Territory)
+_gazetteers: WeakKeyDictionary[RuleSet, tuple[str | None, Gazetteer]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +46,22 @@ class PlacePanel:
     is_asked: bool
 
 
-def gazetteer_of(rule_set: RuleSet) -> Gazetteer:
-    """The territories of the installation by the forms of their names; built once a rule set."""
-    gazetteer = _gazetteers.get(rule_set)
-    if gazetteer is None:
-        entries = [Entry(one.code, one.name, territory_path(one.code)) for one in rule_set.tables.territories]
-        gazetteer = _gazetteers[rule_set] = Gazetteer(entries)
-    return gazetteer
+async def gazetteer_of(session: AsyncSession, rule_set: RuleSet) -> Gazetteer:
+    """The territories of the installation by the forms of their names: those of its registry, and any others that the
+    rules name. Built anew when the rules or the registry have changed.
+    """
+    mark = await session.scalar(_MARK)
+    known = _gazetteers.get(rule_set)
+    if known is None or known[0] != mark:
+        registry = [(code, name, path) for code, name, path in await session.execute(_REGISTRY)]
+        known = _gazetteers[rule_set] = (mark, await asyncio.to_thread(_built, rule_set, registry))
+    return known[1]
+
+
+def _built(rule_set: RuleSet, registry: Sequence[tuple[str, str, str]]) -> Gazetteer:
+    named = {one.code: Entry(one.code, one.name, territory_path(one.code)) for one in rule_set.tables.territories}
+    registered = {code: Entry(code, name, tuple(path.split("/"))) for code, name, path in registry}
+    return Gazetteer((named | registered).values())
 
 
 def note_places(appeal: Appeal, page: PageContext, gazetteer: Gazetteer) -> Whereabouts:

@@ -13,7 +13,7 @@ from app import formats
 from app.accounts.actor import RIGHTS, Actor, Right, may_see
 from app.appeals import choices, queries, views
 from app.appeals import service as appeals
-from app.appeals.card import Card, read_card
+from app.appeals.card import Card, read_card, texts_around
 from app.appeals.disclosure import masked, shown_to_all
 from app.appeals.duplicates import answered_repeats, repeats_of
 from app.appeals.history import lines_of
@@ -160,8 +160,8 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
     tell_time = partial(formats.day_text, zone=desk.zone, now=desk.now)
     appeal = card.appeal
     evidence = await words_for_topic(desk.resources, appeal)
-    gazetteer = gazetteer_of(await desk.resources.rulebook.current(desk.session))
-    panel = await topic_panel(desk.resources, desk.session, appeal, evidence)
+    gazetteer = await gazetteer_of(desk.session, await desk.resources.rulebook.current(desk.session))
+    panel = await topic_panel(desk.resources, desk.session, appeal, evidence, texts_around(card))
     today = desk.now.astimezone(desk.zone).date()
     author = appeal.author_name or "Житель"
     return {

@@ -38,14 +38,14 @@ STEP_FIELDS = ("layer", "rule", "outcome", "department", "because")
 async def judge_and_route(
     resources: Resources, session: AsyncSession, batch: Sequence[Appeal], now: datetime
 ) -> dict[int, Department]:
-    """Label and route these appeals, in memory: one prediction call, three queries, one rule set for all.
+    """Label and route these appeals, in memory: one prediction call, a handful of queries, one rule set for all.
 
     Rows need not be stored yet. Returns the departments by number: who is to keep what is promised.
     """
     if not batch:
         return {}
     rules = await resources.rulebook.current(session)
-    gazetteer = gazetteer_of(rules)
+    gazetteer = await gazetteer_of(session, rules)
     opinions = await asyncio.to_thread(_opinions, resources, [appeal.search_text for appeal in batch])
     context = await read_context(session, {appeal.page_id for appeal in batch})
     departments = await departments_by_code(session)
@@ -259,7 +259,8 @@ async def route_again(resources: Resources, session: AsyncSession, appeal: Appea
     earlier = (await earlier_appeals(session, rules, [appeal])).get(0, ())
     facts = facts_of(appeal, page, departments, earlier=earlier)
     decision = _decide(rules, _dated(resources, facts, appeal, now))
-    _route(appeal, decision, place_step(appeal, page, gazetteer_of(rules)), departments, now)
+    step = place_step(appeal, page, await gazetteer_of(session, rules))
+    _route(appeal, decision, step, departments, now)
     is_moved = appeal.department_id != before
     if is_moved:
         appeal.assignee_id = None

@@ -4,7 +4,7 @@ What may be alike is found by indexes (fingerprints, bands of a stretch of time)
 `classifier.likeness`: the cost does not grow with the number of appeals.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from app.appeals.models import Appeal, State, appeal_columns
 from app.appeals.visibility import visible_to
 from app.departments.models import Department
 from app.public_pages.models import PublicPage
-from classifier.likeness import ALIKE_FROM, in_period, likeness_of, marks_of, overlaps
+from classifier.likeness import ALIKE_FROM, in_period, likeness_of, likenesses_of, marks_of, overlaps
 
 DAYS = 30
 """Nearly equal appeals are looked for so many days before and after."""
@@ -57,10 +57,10 @@ class Alike:
         return self.state not in (State.ANSWERED, State.CLOSED)
 
 
-def note_likeness(appeals: Iterable[Appeal]) -> None:
+def note_likeness(appeals: Sequence[Appeal]) -> None:
     """Write down what appeals are found by as alike: of all the citizen's words, as they stand now."""
-    for appeal in appeals:
-        likeness = likeness_of(appeal.search_text)
+    found = likenesses_of([appeal.search_text for appeal in appeals])
+    for appeal, likeness in zip(appeals, found, strict=True):
         appeal.fingerprint = likeness.fingerprint if likeness else None
         appeal.likeness = list(in_period(likeness.bands, period_of(appeal.received_at))) if likeness else []
 

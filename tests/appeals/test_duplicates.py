@@ -10,6 +10,8 @@ from app.accounts.actor import Actor
 from app.appeals import cycle, duplicates, outbox, service
 from app.appeals.duplicates import Outcome
 from app.appeals.models import Answer, AnswerState, Appeal, Message, State, Wait, appeal_columns
+from app.appeals.queries import list_queue
+from app.appeals.queue import Queue, Tab
 from app.errors import Conflict, Invalid, NotFound
 from app.handling.silence import close_silent
 from app.resources import Resources
@@ -130,6 +132,24 @@ async def test_a_promise_that_is_taken_over_runs_in_the_hours_of_its_own_departm
 # Pauses. It is Monday, 12:00; nine hours end on Tuesday at 13:00, those of a repeat 30 hours older at 10:00.
 
 TUESDAY = NOW + timedelta(hours=21)  # 9:00
+
+
+async def test_an_appeal_that_begins_anew_still_keeps_what_a_repeats_author_was_promised(
+    resources: Resources, pair: tuple[Appeal, Appeal], anna: Actor
+) -> None:
+    parent, repeat = pair
+    await merge_an_hour_older(resources, parent, repeat, anna)
+    promised = (await clock_of(resources, parent)).due_at
+    async with resources.database.transaction() as session:
+        (clock,) = await sla.open_clocks(session, [parent.id or 0])
+        assert sla.restart(clock, parent.severity, LATER) is None
+    assert (await clock_of(resources, parent)).due_at == promised
+    await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+    parted = await clock_of(resources, parent)
+    assert (parted.started_at, parted.own) == (LATER, None)
+    assert parted.due_at is not None
+    assert promised is not None
+    assert parted.due_at > promised
 
 
 async def hold(resources: Resources, appeal: Appeal, at: datetime) -> None:
@@ -333,6 +353,26 @@ async def test_the_authors_of_repeats_get_the_same_answer_on_request_each_by_its
     assert await do(resources, duplicates.answer_repeats, parent.id, "Засыпали", anna, now=LATER) == []
     with pytest.raises(Conflict, match="уже ответили"):
         await do(resources, duplicates.separate, repeat.id, anna, now=LATER)
+
+
+async def waiting_repeats(resources: Resources, actor: Actor) -> list[int]:
+    async with resources.database.transaction() as session:
+        return [row.id for row in (await list_queue(session, Queue(tab=Tab.REPEATS), actor, LATER)).rows]
+
+
+async def test_repeats_whose_authors_wait_are_listed_until_they_are_told(
+    resources: Resources, pair: tuple[Appeal, Appeal], third: Appeal, anna: Actor
+) -> None:
+    parent, repeat = pair
+    await merge(resources, repeat, parent, anna)
+    await merge(resources, third, parent, anna)
+    assert await waiting_repeats(resources, anna) == [], "the appeal itself is not answered yet"
+    await delivered(resources, parent, "Яму засыпали", anna)
+    assert await waiting_repeats(resources, anna) == [third.id, repeat.id]
+    await do(resources, service.answer, repeat.id, "Яму засыпали", anna, now=LATER, is_open=False)
+    assert await waiting_repeats(resources, anna) == [third.id]
+    await do(resources, duplicates.separate, third.id, anna, now=LATER)
+    assert await waiting_repeats(resources, anna) == []
 
 
 async def test_the_delivered_answer_of_a_repeat_leaves_it_a_repeat(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from contextlib import aclosing
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -427,6 +428,30 @@ async def test_the_card_shows_the_post_that_the_comment_is_about(vk: VK, browser
         session.add(PagePost(page_id=appeal.page_id, external_id="700", text="Завтра <b>субботник</b> в парке"))
     card = (await browser.get(f"/appeals/{appeal.id}")).text
     assert "Под записью: Завтра &lt;b&gt;субботник" in card
+
+
+async def test_what_the_post_is_about_is_offered_where_the_comment_does_not_say(vk: VK, browser: Browser) -> None:
+    appeal = await opened(vk, "А у нас когда включат?")
+    before = (await browser.get(f"/appeals/{appeal.id}")).text
+    assert "тема записи" not in before
+    post = "Из-за аварии на теплотрассе без отопления остались дома по улице Садовой, вечером отопление включат"
+    async with vk.resources.database.transaction() as session:
+        session.add(PagePost(page_id=appeal.page_id, external_id="700", text=post))
+    card = (await browser.get(f"/appeals/{appeal.id}")).text
+    offered = re.search(r'value="([^"]+)" data-key="Digit\d"(?:(?!</button>).)*· тема записи', card, re.DOTALL)
+    assert offered
+    topic = unescape(offered[1])
+    assert "отопления" in topic
+    assert (await reread(vk.resources, appeal)).routing == appeal.routing, "a post routes nothing by itself"
+    await browser.post(f"/appeals/{appeal.id}/labels", label=topic)
+    assert (await reread(vk.resources, appeal)).topic == topic
+
+
+async def test_a_comment_that_speaks_for_itself_needs_no_hint(vk: VK, browser: Browser) -> None:
+    appeal = await opened(vk, HEATING)
+    async with vk.resources.database.transaction() as session:
+        session.add(PagePost(page_id=appeal.page_id, external_id="700", text="Горячую воду отключат с 10 июня"))
+    assert "тема записи" not in (await browser.get(f"/appeals/{appeal.id}")).text
 
 
 async def test_who_forbids_messages_is_shown_before_anybody_writes(vk: VK, browser: Browser) -> None:

@@ -62,6 +62,7 @@ ADDRESSES = {
     "overdue": "/queue?tab=overdue",
     "mine": "/queue?tab=mine",
     "work": "/queue?tab=work",
+    "repeats": "/queue?tab=repeats",
     "talk": "/queue?tab=talk",
     "done": "/queue?tab=done",
     "newest": "/queue?order=newest",

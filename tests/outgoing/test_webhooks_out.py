@@ -178,7 +178,37 @@ async def test_a_co_executors_system_is_told_what_part_is_asked_of_it_and_again_
     await do(desk.resources, *ask, question="Точно?", now=NOW + timedelta(minutes=2))
     await do(desk.resources, appeals.close, appeal.id, "spam", desk.operator, now=NOW + timedelta(minutes=3))
     await desk.tell(timedelta(minutes=5))
-    assert [one["part"]["question"] for one in desk.receiver.taken] == ["Когда фонари?", "Точно?"]
+    assert [one.get("part", {}).get("question") for one in desk.receiver.taken] == ["Когда фонари?", "Точно?", None]
+    assert desk.receiver.taken[-1]["event"] == "appeal.part_dropped"
+
+
+async def test_a_co_executors_system_hears_that_its_part_is_not_needed_and_later_that_it_is_again(
+    desk: Desk,
+) -> None:
+    appeal = await desk.appeal()
+    other = await other_department(desk.resources, appeal)
+    await desk.channel(other.id or 0)
+    await do(desk.resources, parts.ask_part, appeal.id, other.id, desk.operator, question="Когда фонари?", now=NOW)
+    comment = {"owner_id": -200000001, "id": 731, "post_id": 700}
+    await desk.vk.deliver(desk.vk.event("wall_reply_delete", comment | {"deleter_id": 100000002}))
+    await desk.vk.drain()
+    restored = comment | {"from_id": 100000002, "date": int(NOW.timestamp()), "text": appeal.text}
+    await desk.vk.deliver(desk.vk.event("wall_reply_restore", restored))
+    await desk.vk.drain()
+    assert [one.event for one in await desk.deliveries()] == [
+        "appeal.part_asked", "appeal.part_dropped", "appeal.part_asked",
+    ]  # fmt: skip
+
+
+async def test_a_part_that_was_given_is_not_taken_back_when_the_appeal_ends(desk: Desk) -> None:
+    appeal = await desk.appeal()
+    other = await other_department(desk.resources, appeal)
+    await desk.channel(other.id or 0)
+    await do(desk.resources, parts.ask_part, appeal.id, other.id, desk.operator, question="Когда фонари?", now=NOW)
+    helper = replace(desk.operator, role=Role.DEPARTMENT, department_id=other.id)
+    await do(desk.resources, parts.give_part, appeal.id, helper, text="В мае", now=NOW)
+    await do(desk.resources, appeals.close, appeal.id, "spam", desk.operator, now=NOW + timedelta(minutes=1))
+    assert [one.event for one in await desk.deliveries()] == ["appeal.part_asked"]
 
 
 async def test_a_part_of_what_looks_like_talk_is_told_of_once_it_is_an_appeal(desk: Desk) -> None:

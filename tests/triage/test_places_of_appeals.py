@@ -1,7 +1,5 @@
 """Where an appeal is about: found in its words, used by the rules, asked and corrected on the card."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import update
 
@@ -10,12 +8,13 @@ from app.accounts.actor import Actor
 from app.appeals import service as appeals
 from app.appeals.models import Appeal
 from app.errors import Conflict, Invalid
+from app.handling.registry import save_territory
 from app.public_pages.models import PublicPage
 from app.resources import Resources
 from app.triage.destinations import destinations
 from app.triage.marks import Piece, with_places
 from app.triage.place_choice import choose_place
-from app.triage.places import gazetteer_of, place_panel
+from app.triage.places import _built, gazetteer_of, place_panel
 from tests.appeals.conftest import SignIn, sign_in
 from tests.conftest import NOW, VK
 from tests.office import actions, clerk, details, do, only, opened, other_department, rows
@@ -80,7 +79,8 @@ async def test_two_places_are_asked_about_and_used_by_nobody(regional: VK, resou
     appeal = await opened(regional, BETWEEN)
     assert appeal.territory_code is None
     assert because(appeal).startswith("Место в тексте неоднозначно (г. Тара, г. Исилькуль)")
-    panel = place_panel(appeal, REGION, gazetteer_of(resources.rulebook.shipped))
+    async with resources.database.transaction() as session:
+        panel = place_panel(appeal, REGION, await gazetteer_of(session, resources.rulebook.shipped))
     assert panel is not None
     assert panel.is_asked
     assert [choice.name for choice in panel.choices][:2] == [
@@ -174,7 +174,29 @@ def test_places_are_cut_out_of_marked_text_without_losing_a_letter() -> None:
     assert with_places(pieces, []) == pieces
 
 
-def test_the_gazetteer_is_built_once_a_rule_set(rule_set: routing_rules.RuleSet) -> None:
-    assert gazetteer_of(rule_set) is gazetteer_of(rule_set)
-    other = routing_rules.RuleSet(replace(rule_set.tables, territories=()))
-    assert gazetteer_of(other).entries == {}
+async def test_the_gazetteer_is_built_once_and_anew_when_the_registry_changes(
+    resources: Resources, rule_set: routing_rules.RuleSet, anna: Actor
+) -> None:
+    async with resources.database.transaction() as session:
+        before = await gazetteer_of(session, rule_set)
+        assert await gazetteer_of(session, rule_set) is before
+        await save_territory(session, "52654405", "с. Новоёлочное", anna, now=NOW)
+        after = await gazetteer_of(session, rule_set)
+        assert after.entries["52654405"].path == ("52000000", "52654000", "52654405")
+        await save_territory(session, "52654405", "с. Старососновое", anna, now=NOW)
+        assert (await gazetteer_of(session, rule_set)).entries["52654405"].name == "с. Старососновое"
+
+
+async def test_a_territory_that_people_added_to_the_registry_is_found_in_messages(
+    regional: VK, resources: Resources, anna: Actor
+) -> None:
+    async with resources.database.transaction() as session:
+        await save_territory(session, "52654405", "с. Новоёлочное", anna, now=NOW)
+    appeal = await opened(regional, "В селе Новоёлочное третий день нет воды, люди ходят к колодцу")
+    assert (appeal.territory_code, because(appeal)) == (
+        "52654405", "Территория из текста, «Новоёлочное»: с. Новоёлочное",
+    )  # fmt: skip
+
+
+def test_territories_that_only_the_rules_name_count_too(rule_set: routing_rules.RuleSet) -> None:
+    assert set(_built(rule_set, ()).entries) == {one.code for one in rule_set.tables.territories}
