@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from classifier import commands
-from classifier.accurate import AccurateJudge, ExtraIsAbsent
+from classifier.accurate import AccurateJudge
 from classifier.artifact import ArtifactRejected
 from classifier.dataset import Columns
+from classifier.encoder import ExtraIsAbsent
 from classifier.judge import BATCH, Judge, Judgement
 from classifier.tables import DataIsWrong
 

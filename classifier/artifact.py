@@ -155,11 +155,12 @@ def read_artifact(path: Path) -> tuple[Manifest, Arrays]:
     return manifest, arrays
 
 
-def unpack(path: Path) -> Arrays:
-    """The tables of an archive, none of them executable. Raises :class:`ArtifactRejected`."""
+def unpack(path: Path, most: int | None = None) -> Arrays:
+    """The tables of an archive of at most so many bytes, none of them executable. Raises :class:`ArtifactRejected`."""
+    most = most or MAX_FILE_BYTES
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ArtifactRejected(f"Файл {path.name} больше {MAX_FILE_BYTES // 1_000_000} МБ: это не модель.")
+        if path.stat().st_size > most:
+            raise ArtifactRejected(f"Файл {path.name} больше {most // 1_000_000} МБ: это не модель.")
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
                 raise ArtifactRejected(f"Файл {path.name} распаковывается в слишком большой объём.")

