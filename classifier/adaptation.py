@@ -55,7 +55,7 @@ class _Rows:
     alike: Floats
     margins: dict[str, Floats]
     voices: dict[str, Floats]
-    """What the coarser kinds say of each label of a kind, as the base guessed them."""
+    """What the coarser kinds say of each label of a kind, as the base guessed them, and the favour it finds."""
 
 
 def adapt(
@@ -149,7 +149,7 @@ def _voices(manifest: Manifest, arrays: Arrays, margins: Mapping[str, Floats]) -
     given = _given(manifest, arrays)
     said = {}
     for kind, values in margins.items():
-        voice = np.zeros_like(values)
+        voice = np.zeros_like(values) + np.asarray(manifest.blend[kind].favours or 0, dtype=np.float32)
         for coarser, weight in manifest.blend[kind].coarser.items():
             voice += np.float32(weight) * voice_of_coarser(guessed[coarser], given[coarser, kind])
         said[kind] = voice

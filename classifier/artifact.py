@@ -16,8 +16,10 @@ import numpy.typing as npt
 from classifier.calibration import KindBlend, Sigmoid
 from classifier.features import BUCKET_BITS, LETTERS, WORDS, signature
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Changes whenever an older program would misread the file: other features, other arrays."""
+READABLE: Final = (2, FORMAT)
+"""Format 2 knows no favours; all else is the same."""
 MAX_FILE_BYTES: Final = 15_000_000
 MAX_UNPACKED_BYTES: Final = 120_000_000
 FILE_NAME: Final = "model.npz"
@@ -80,7 +82,7 @@ class Manifest:
         """The manifest, or :class:`ArtifactRejected`."""
         try:
             fields = json.loads(text)
-            if fields["format"] != FORMAT:
+            if fields["format"] not in READABLE:
                 raise ArtifactRejected(
                     f"Файл модели записан в формате {fields['format']}, а программа понимает {FORMAT}: "
                     "обучите модель заново или возьмите файл из этого выпуска."
@@ -114,6 +116,8 @@ def content_hash(manifest: Manifest, arrays: Mapping[str, npt.NDArray[Any]]) -> 
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())
     fields = {name: value for name, value in asdict(manifest).items() if name not in ("sha256", "version")}
+    for blend in fields["blend"].values() if manifest.format < FORMAT else ():
+        del blend["favours"]  # the hash of an older file knows nothing of them
     digest.update(json.dumps(fields, ensure_ascii=False, sort_keys=True).encode())
     return digest.hexdigest()
 
@@ -204,7 +208,9 @@ def _check_numbers(manifest: Manifest) -> None:
     for place, kind in enumerate(kinds if is_fitting else []):
         blend = manifest.blend[kind]
         is_fitting &= set(blend.coarser) <= set(kinds[:place]) and set(blend.finer) <= set(kinds[place + 1 :])
+        is_fitting &= len(blend.favours) in (0, len(manifest.labels[kind]))
         numbers += [blend.sigmoid.power, blend.sigmoid.shift, blend.own, *blend.coarser.values(), *blend.finer.values()]
+        numbers += blend.favours
     if not is_fitting or not all(isinstance(one, (int, float)) and math.isfinite(one) for one in numbers):
         raise ArtifactRejected("В паспорте модели числа смеси неполны или испорчены.")
 

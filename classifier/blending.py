@@ -27,6 +27,8 @@ ROUNDS: Final = 250
 """Of the simplex; the loss no longer moves in its fourth digit."""
 MOST_ROWS: Final = 5_000
 """Ten numbers need no more."""
+PULL: Final = 5.0
+"""How dear a favour is: a label needs some dozen rows before it gets one."""
 _START_POWER, _START_SHIFT, _START_VOICE = 4.0, 1.5, 0.3
 
 
@@ -93,7 +95,11 @@ def judge_crosswise(unseen: Unseen, near: Blended) -> dict[str, Probabilities]:
 
 def fit_blend(unseen: Unseen, near: Blended | None = None) -> Blended:
     """Minimises the log-loss kind by kind: each given the coarser ones, then followers given the finer one."""
-    unseen = unseen.where(np.arange(len(unseen.folds)) % (len(unseen.folds) // MOST_ROWS + 1) == 0)
+    few = unseen.where(np.arange(len(unseen.folds)) % (len(unseen.folds) // MOST_ROWS + 1) == 0)
+    return _with_favours(_fit_few(few, near), unseen)
+
+
+def _fit_few(unseen: Unseen, near: Blended | None) -> Blended:
     blend: dict[str, KindBlend] = {}
     members: dict[str, tuple[float, ...]] = {}
     chances: dict[str, Probabilities] = {}
@@ -106,6 +112,32 @@ def fit_blend(unseen: Unseen, near: Blended | None = None) -> Blended:
         mix = minimum(_two_voices(own, said), unseen.labels[kind], start)
         blend[kind] = replace(blend[kind], own=mix[0], finer={finer: mix[1]})
     return Blended(blend, members)
+
+
+def _with_favours(blended: Blended, unseen: Unseen) -> Blended:
+    """A number a label needs all rows."""
+    chances = blended.judge(unseen)
+    blend = {
+        kind: replace(one, favours=fit_favours(chances[kind], unseen.labels[kind]))
+        for kind, one in blended.blend.items()
+    }
+    return Blended(blend, blended.members)
+
+
+def fit_favours(chances: Probabilities, labels: Labels) -> list[float]:
+    """What to add to ln p of each label so that the labels are likeliest; each number is pulled towards zero."""
+    known = labels != UNLABELLED
+    own, wanted = logarithm(chances[known]), labels[known]
+    times = np.bincount(wanted, minlength=chances.shape[1])
+
+    def loss(x: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        guessed = softmax(_floats(own + x))
+        right = guessed[np.arange(len(own)), wanted].astype(np.float64)
+        cost = -np.log(np.maximum(right, 1e-12)).sum() + PULL * (x**2).sum()
+        return float(cost), guessed.sum(axis=0, dtype=np.float64) - times + 2 * PULL * x
+
+    found = minimize(loss, np.zeros(len(times)), jac=True, method="L-BFGS-B", options={"maxiter": ROUNDS})
+    return [float(value) for value in found.x]
 
 
 def _fit_kind(

@@ -4,7 +4,7 @@ One-vs-rest margins z become ``softmax(power · ln σ(z + shift))``: unlike a so
 "normalised sigmoid" stays honest with two hundred labels. Kinds of labels then inform each other, coarse ones first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +34,8 @@ class KindBlend:
     own: float = 1.0
     finer: dict[str, float] = field(default_factory=dict)
     """The way back, for a kind that follows from a finer one, as a group follows from its topics."""
+    favours: list[float] = field(default_factory=list)
+    """Added to ln p of each label, in the order of the manifest; empty: nothing is added."""
 
 
 def softmax(scores: npt.NDArray[np.float32]) -> Probabilities:
@@ -82,7 +84,16 @@ def probabilities(
         for coarser, weight in blend[kind].coarser.items():
             total = total + np.float32(weight) * voice_of_coarser(first[coarser], given[coarser, kind])
         first[kind] = softmax(total)
-    return {kind: _told_by_finer(kind, first, blend[kind], given) for kind in margins}
+    told = {kind: _told_by_finer(kind, first, blend[kind], given) for kind in margins}
+    return {kind: favoured(chances, blend[kind].favours) for kind, chances in told.items()}
+
+
+def favoured(chances: Probabilities, favours: Sequence[float]) -> Probabilities:
+    """With the labels brought forward that are guessed too seldom, and put back those that are too often."""
+    if not len(favours):
+        return chances
+    moved = chances * np.exp(np.asarray(favours, dtype=np.float32))
+    return np.asarray(moved / moved.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _told_by_finer(kind: str, first: Mapping[str, Probabilities], blend: KindBlend, given: Given) -> Probabilities:

@@ -17,7 +17,8 @@ from classifier.judge import Judge, Judgement
 from classifier.tables import DataIsWrong, read_table
 
 if TYPE_CHECKING:
-    from classifier.training import Model
+    from classifier.meanings import WordEncoder
+    from classifier.training import Learnt, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,20 @@ def train(
     from_scratch: bool,
     held_out: bool,
     accurate: bool = False,
+    meanings: bool = False,
 ) -> Trained:
     """Trains on a file and writes the model with its card.
 
     Raises ``DataIsWrong``, ``ArtifactRejected``, and ``ExtraIsAbsent`` where the accurate tier is wanted without it.
     """
     from classifier.card import card
+    from classifier.meanings import word_encoder
     from classifier.survey import survey
     from classifier.training import resigned
 
     if accurate:
         encoder()  # better to refuse now than after the training
+    of_words = word_encoder() if meanings else None
     corpus, chatter = read_corpus(data, columns), read_talk(talk) if talk else None
     base = None if from_scratch else Judge.load()
     found = survey(corpus, base)
@@ -62,8 +66,9 @@ def train(
         screen.print("Основа училась на этих же сообщениях: обучаем с нуля, иначе оценка завышена.", soft_wrap=True)
         base = None
     sources = [Source.of(data, len(corpus.texts)), *([Source.of(talk, len(chatter.texts))] if talk and chatter else [])]
-    figures = _held_out_figures(corpus, chatter, sources, base, screen) if held_out else None
-    model = _trained(corpus, chatter, sources, base, screen, "Обучение на всех строках")
+    most, figures = _most_rows(corpus, chatter, sources, base, of_words, screen) if held_out else (None, None)
+    learnt = most.learnt if most and not accurate else None  # the companion wants every row judged unseen
+    model = _trained(corpus, chatter, sources, base, of_words, screen, "Обучение на всех строках", learnt)
     if figures:
         manifest = replace(model.manifest, metrics={**model.manifest.metrics, "held_out": figures})
         model = resigned(replace(model, manifest=manifest))
@@ -144,22 +149,34 @@ def as_plain(judgement: Judgement) -> dict[str, Any]:
     return chances | labels
 
 
-def _held_out_figures(
-    corpus: Corpus, talk: Talk | None, sources: list[Source], base: Judge | None, screen: Console
-) -> dict[str, Any]:
+def _most_rows(
+    corpus: Corpus,
+    talk: Talk | None,
+    sources: list[Source],
+    base: Judge | None,
+    of_words: "WordEncoder | None",
+    screen: Console,
+) -> tuple["Model", dict[str, Any]]:
     """Trains on four fifths, through pruning and rounding as in the shipped file, and judges the last fifth."""
     from classifier.evaluation import judge_figures
 
     out = is_held_out(corpus.texts)
     talk_out = is_held_out(talk.texts) if talk else None
     seen_talk = talk.where(~talk_out) if talk and talk_out is not None else None
-    model = _trained(corpus.where(~out), seen_talk, sources, base, screen, "Обучение на четырёх пятых")
+    model = _trained(corpus.where(~out), seen_talk, sources, base, of_words, screen, "Обучение на четырёх пятых")
     rest = talk.where(talk_out).texts if talk and talk_out is not None else []
-    return judge_figures(Judge(model.manifest, model.arrays), corpus.where(out), rest)
+    return model, judge_figures(Judge(model.manifest, model.arrays), corpus.where(out), rest)
 
 
 def _trained(
-    corpus: Corpus, talk: Talk | None, sources: list[Source], base: Judge | None, screen: Console, title: str
+    corpus: Corpus,
+    talk: Talk | None,
+    sources: list[Source],
+    base: Judge | None,
+    of_words: "WordEncoder | None",
+    screen: Console,
+    title: str,
+    learnt: "Learnt | None" = None,
 ) -> "Model":
     from classifier.training import STEPS
     from classifier.training import train as train_model
@@ -172,6 +189,6 @@ def _trained(
         def step(name: str) -> None:
             progress.update(task, advance=1, description=f"{title}: {name}")
 
-        model = train_model(corpus, talk, sources, created, step, base)
+        model = train_model(corpus, talk, sources, created, step, base, of_words, learnt)
         progress.update(task, completed=STEPS, description=title)
     return model

@@ -140,6 +140,13 @@ class Matrix:
         columns = self.columns[kept].astype(np.int32)  # scikit-learn takes no other
         return csr_array((self.values[kept], columns, starts), shape=(self.texts, width))
 
+    def times_table(self, table: Floats) -> Floats:
+        """The product with the first so many columns' weights. One message needs no matrix: building it costs more."""
+        if self.texts != 1:
+            return np.asarray(self.sparse(len(table)) @ table)
+        kept = self.columns < len(table)
+        return np.asarray(self.values[kept] @ table[self.columns[kept]])[None]
+
 
 class Vocabulary:
     """The buckets of stems that count, one column each, with their inverse document frequencies."""

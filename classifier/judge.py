@@ -133,11 +133,11 @@ class Judge:
     def _batch(self, texts: Sequence[str]) -> Chances:
         batch = read(texts)
         counts = counted(ngrams(batch))
-        scores = self.vocabulary.weigh(counts).sparse(len(self._words)) @ self._words + self._intercepts
+        scores = self.vocabulary.weigh(counts).times_table(self._words) + self._intercepts
         scores += self.letters.of_messages(batch)
         margins = {kind: scores[:, self.columns[kind]] for kind in self.kinds}
         labels = calibration.probabilities(margins, self.manifest.blend, self._given)
-        talk = self._appeal_vocabulary.transform(counts) @ self._appeal_weights
+        talk = self._appeal_vocabulary.weigh(counts).times_table(self._appeal_weights)
         appeal = calibration.appeal_probability(talk[:, 0], self.manifest.appeal)
         return Chances(appeal, calibration.appeal_probability(talk[:, 1], self.manifest.abuse), labels)
 
@@ -192,11 +192,10 @@ def _slices(manifest: Manifest) -> Iterator[tuple[str, slice]]:
 
 def _best(names: list[str], values: Probabilities) -> list[tuple[Guess, ...]]:
     likely = np.argpartition(-values, min(GUESSES, len(names) - 1), axis=1)[:, :GUESSES]
-    chances = np.take_along_axis(values, likely, axis=1)
-    order = np.argsort(-chances, axis=1, kind="stable")
-    numbers = np.take_along_axis(likely, order, axis=1).tolist()
-    ordered = np.take_along_axis(chances, order, axis=1).tolist()
+    rows = np.arange(len(values))[:, None]
+    ordered = likely[rows, np.argsort(-values[rows, likely], axis=1, kind="stable")]
+    numbers, chances = ordered.tolist(), values[rows, ordered].tolist()
     return [
         tuple(map(Guess, map(names.__getitem__, row), row_chances))
-        for row, row_chances in zip(numbers, ordered, strict=True)
+        for row, row_chances in zip(numbers, chances, strict=True)
     ]

@@ -78,6 +78,12 @@ def spread_of_words(batch: Batch) -> csr_array:
     return spread
 
 
+def spread_of_tokens(batch: Batch) -> Floats:
+    """1 + ln(times) of each word of a batch of one message."""
+    times = np.bincount(batch.places, minlength=len(batch.words))
+    return np.asarray(1 + np.log(times), dtype=np.float32)
+
+
 def squares(matrix: csr_array) -> csr_array:
     """Each value squared."""
     return csr_array((matrix.data**2, matrix.indices, matrix.indptr), shape=matrix.shape)
@@ -98,6 +104,23 @@ class LetterScores:
 
     def of_messages(self, batch: Batch) -> Floats:
         """Message × label: the letters' part of the margins."""
+        total = self._of_one(batch) if batch.texts == 1 else self._of_many(batch)
+        length = np.sqrt(total[:, -1:])
+        return np.asarray(total[:, :-1] * (LETTERS_WEIGHT / np.where(length > 0, length, 1)), dtype=np.float32)
+
+    def _of_one(self, batch: Batch) -> Floats:
+        """One message needs no matrix: building it costs more than the product. Last the square of the length."""
+        spread = spread_of_tokens(batch)
+        total = np.zeros((1, len(self.scales) + 1), dtype=np.float32)
+        for start in range(0, len(spread), CHUNK):
+            part = spread[start : start + CHUNK]
+            scores = self.of_words(batch.words[start : start + CHUNK])
+            total[0, :-1] += part @ scores[:, :-1]
+            total[0, -1] += part**2 @ scores[:, -1]
+        return total
+
+    def _of_many(self, batch: Batch) -> Floats:
+        """As of one, a row a message."""
         spread = spread_of_words(batch)
         total = np.zeros((batch.texts, len(self.scales) + 1), dtype=np.float32)
         for start in range(0, len(batch.words), CHUNK):
@@ -106,8 +129,7 @@ class LetterScores:
             scores = self.of_words(batch.words[start:end])
             total[:, :-1] += part @ scores[:, :-1]
             total[:, -1] += squares(part) @ scores[:, -1]
-        length = np.sqrt(total[:, -1:])
-        return np.asarray(total[:, :-1] * (LETTERS_WEIGHT / np.where(length > 0, length, 1)), dtype=np.float32)
+        return total
 
     def of_words(self, words: Sequence[str]) -> Floats:
         """Word × label, and last the square of the word's length. The words differ."""
@@ -137,7 +159,7 @@ class LetterScores:
     def of_tokens(self, batch: Batch, label: int) -> npt.NDArray[np.float64]:
         """What each token of one message adds to a label: a word that stands twice shares what it adds."""
         times = np.bincount(batch.places, minlength=len(batch.words))
-        spread = 1 + np.log(np.maximum(times, 1))
+        spread = spread_of_tokens(batch)
         scores, square = np.zeros(len(times)), 0.0
         for start in range(0, len(batch.words), CHUNK):
             part = slice(start, start + CHUNK)

@@ -6,13 +6,15 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array, diags_array, hstack
 
 from classifier.dataset import UNLABELLED
-from classifier.features import Vocabulary, counted, ngrams, read
+from classifier.dense import train_dense
+from classifier.features import Floats, Vocabulary, counted, ngrams, read
 from classifier.judge import Judge
 from classifier.letters import LetterVocabulary
 from classifier.linear import Doubles, Labels, Linear, nb_svm, svm
+from classifier.meanings import Meanings, WordEncoder
 
 MIN_TEXTS: Final = (2, 3)
 """An n-gram of stems counts from so many messages on, by block."""
@@ -20,6 +22,8 @@ MIN_TEXTS_OF_LETTERS: Final = 3
 MANY_LABELS: Final = 60
 """From here on naive Bayes ratios cost much and gain nothing."""
 PRIOR_WEIGHT: Final = 1.0
+RATIO_LETTERS: Final = 1.5
+"""How much longer letters are where naive Bayes ratios weigh them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,12 @@ class Ground:
     prior_map: Doubles | None = None
     """From columns to the standardised margins of the other region's labels."""
     prior: Doubles | None = None
+    meanings: Meanings | None = None
+    meant: Floats | None = None
+    """What each message means, where meanings are known."""
 
     @classmethod
-    def of(cls, texts: Sequence[str], base: Judge | None) -> "Ground":
+    def of(cls, texts: Sequence[str], base: Judge | None, encoder: WordEncoder | None = None) -> "Ground":
         """The columns are those met often enough, and all that the other model knows, with its weights of rarity."""
         batch = read(texts)
         counts = counted(ngrams(batch))
@@ -44,18 +51,27 @@ class Ground:
             vocabulary = Vocabulary(*_joined(base.vocabulary, vocabulary))
             letters = LetterVocabulary(*_joined(base.letters.vocabulary, letters))
         rows = _int32(hstack([vocabulary.transform(counts), letters.transform(batch)], format="csr").astype(np.float64))
+        meanings = Meanings.of(batch, vocabulary, encoder) if encoder else None
+        meant = meanings.of_messages(rows) if meanings else None
         if base is None:
-            return cls(vocabulary, letters, rows)
+            return cls(vocabulary, letters, rows, meanings=meanings, meant=meant)
         weights = np.zeros((rows.shape[1], len(base.letters.scales)))
         for start, known in ((0, base.word_weights()), (vocabulary.size, base.letters.dense())):
             weights[start : start + len(known)] = known
         spread = np.maximum((rows @ weights).std(axis=0), 1e-6)
         prior_map = weights * (PRIOR_WEIGHT / np.sqrt(weights.shape[1]) / spread)
-        return cls(vocabulary, letters, rows, prior_map, rows @ prior_map)
+        return cls(vocabulary, letters, rows, prior_map, rows @ prior_map, meanings, meant)
 
     def where(self, mask: npt.NDArray[np.bool_]) -> "Ground":
         """The rows chosen by the mask."""
-        return replace(self, rows=self.rows[mask], prior=None if self.prior is None else self.prior[mask])
+        prior = None if self.prior is None else self.prior[mask]
+        meant = None if self.meant is None else self.meant[mask]
+        return replace(self, rows=self.rows[mask], prior=prior, meant=meant)
+
+    def with_longer_letters(self) -> tuple[csr_array, Doubles]:
+        """The rows with letters :data:`RATIO_LETTERS` times as long, and of each column how much longer it is."""
+        longer = np.where(np.arange(self.rows.shape[1]) < self.vocabulary.size, 1.0, RATIO_LETTERS)
+        return _int32(csr_array(self.rows @ diags_array(longer))), longer
 
 
 def _joined(
@@ -73,8 +89,9 @@ def _int32(matrix: csr_array) -> csr_array:
 
 def names_of_members(ground: Ground, classes: int) -> tuple[str, ...]:
     """Which models judge a kind of so many labels."""
-    prior = ("upon",) if ground.prior is not None else ()
-    return (*prior, "svm") if classes >= MANY_LABELS else (*prior, "nb", "svm")
+    learnt_before = (("upon", ground.prior), ("meaning", ground.meant))
+    more = tuple(name for name, known in learnt_before if known is not None)
+    return (*more, "svm") if classes >= MANY_LABELS else (*more, "nb", "svm")
 
 
 def members_of(ground: Ground, numbers: Labels, classes: int) -> list[Linear]:
@@ -88,9 +105,20 @@ def _member(name: str, ground: Ground, labels: Labels, classes: int) -> Linear:
     is_many = classes >= MANY_LABELS
     if name == "upon":
         return _upon(ground, labels, classes)
+    if name == "meaning":
+        return _meaning(ground, labels, classes)
     if name == "svm":
         return svm(ground.rows, labels, classes, penalty=0.1 if is_many else 0.2, rarity=0.3 if is_many else 0.5)
-    return nb_svm(ground.rows, labels, classes, penalty=0.15, smoothing=0.1, power=1, rarity=0.5)
+    rows, longer = ground.with_longer_letters()
+    fitted = nb_svm(rows, labels, classes, penalty=0.1, smoothing=0.1, power=1, rarity=0.5)
+    return Linear(fitted.weights * longer[:, None], fitted.intercepts)
+
+
+def _meaning(ground: Ground, labels: Labels, classes: int) -> Linear:
+    """A layer upon what the messages mean, melted into the weights of their stems."""
+    if ground.meanings is None or ground.meant is None:
+        raise ValueError("there are no meanings to learn from")
+    return ground.meanings.melted(train_dense(ground.meant, [labels], [classes]), ground.rows.shape[1])
 
 
 def _upon(ground: Ground, labels: Labels, classes: int) -> Linear:

@@ -17,6 +17,7 @@ from classifier.features import signature
 from classifier.judge import Judge, seen_print
 from classifier.linear import Doubles, Linear
 from classifier.masking import masked
+from classifier.meanings import WordEncoder
 from classifier.members import Ground, members_of, names_of_members
 from classifier.tables import DataIsWrong
 
@@ -24,8 +25,8 @@ Floats = npt.NDArray[np.float32]
 Step = Callable[[str], None]
 """Told what begins: one call for each of :data:`STEPS` steps."""
 
-KEPT_WORDS: Final = 64_000
-KEPT_LETTERS: Final = 64_000
+KEPT_WORDS: Final = 40_000
+KEPT_LETTERS: Final = 60_000
 SURE: Final = 0.955
 """Precision above the threshold: half a point over the promised 95 %."""
 FAIRLY_SURE: Final = 0.8
@@ -36,6 +37,15 @@ STEPS: Final = FOLDS + 5
 
 
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """What rows judged unseen have taught: the blend, and the probabilities that thresholds and figures come from."""
+
+    blended: Blended
+    unseen: Unseen
+    honest: dict[str, Probabilities]
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """Trained arrays with their manifest: what an artifact holds."""
 
@@ -43,6 +53,8 @@ class Model:
     arrays: Arrays
     unseen: dict[str, Probabilities] = field(default_factory=dict)
     """What models that had not seen a message thought of it: for whoever builds upon this one. Not part of the file."""
+    learnt: Learnt | None = None
+    """Likewise not part of the file."""
 
 
 def train(
@@ -52,32 +64,37 @@ def train(
     created: str,
     step: Step = lambda _: None,
     base: Judge | None = None,
+    encoder: WordEncoder | None = None,
+    learnt: Learnt | None = None,
 ) -> Model:
     """Trains on all rows given. ``created`` is an ISO 8601 time in UTC. Deterministic. Raises ``DataIsWrong``.
 
     Blend, thresholds and the figures under ``out_of_fold`` come from five models, each judging the fifth it had not
     seen; the weights come from a sixth trained on everything. ``base`` is a model of another region whose knowledge is
-    built upon, and whose sense of what is an appeal is taken over where there is no ``talk``.
+    built upon, and whose sense of what is an appeal is taken over where there is no ``talk``. With an ``encoder`` words
+    share what they mean. ``learnt`` by a model of most of these rows saves the five.
     """
     _refuse_hopeless(corpus)
     step("признаки")
-    ground = Ground.of([masked(text) for text in corpus.texts], base)
+    ground = Ground.of([masked(text) for text in corpus.texts], base, encoder)
     kinds = coarse_to_fine(corpus.names)
-    unseen = _judge_unseen(ground, corpus, kinds, step)
-    step("калибровка")
-    blended = fit_blend(unseen)
-    honest = judge_crosswise(unseen, blended)
+    learnt = learnt or _learn(ground, corpus, kinds, step)
     step("итоговые модели")
     final = {kind: members_of(ground, corpus.numbers[kind], len(corpus.names[kind])) for kind in kinds}
     step("сжатие")
-    arrays = _compress(ground, [(final[kind], blended.members[kind]) for kind in kinds])
+    arrays = _compress(ground, [(final[kind], learnt.blended.members[kind]) for kind in kinds])
     arrays |= {given_name(kinds, *pair): table for pair, table in given_tables(corpus, kinds).items()}
     arrays["seen"] = np.unique(np.array([seen_print(text) for text in corpus.texts], dtype=np.uint32))
     step("обращение или разговор")
     appeals = borrowed_appeals(base) if talk is None else train_appeals(corpus, talk)
     arrays |= appeals.arrays
-    provenance = {"sources": [asdict(source) for source in sources], "base": base.version if base else None}
-    return _signed(corpus, blended, honest, unseen, appeals, provenance, created, arrays)
+    provenance = {
+        "sources": [asdict(source) for source in sources],
+        "base": base.version if base else None,
+        "meanings": encoder is not None,
+        "rows_judged_unseen": len(learnt.unseen.folds),
+    }
+    return _signed(corpus, learnt, appeals, provenance, created, arrays)
 
 
 def _refuse_hopeless(corpus: Corpus) -> None:
@@ -88,6 +105,13 @@ def _refuse_hopeless(corpus: Corpus) -> None:
                 f"Метка {kind}: размечено строк — {known}, разных меток — {len(names)}; "
                 f"нужно хотя бы {LEAST_ROWS} строк и две метки."
             )
+
+
+def _learn(ground: Ground, corpus: Corpus, kinds: list[str], step: Step) -> Learnt:
+    unseen = _judge_unseen(ground, corpus, kinds, step)
+    step("калибровка")
+    blended = fit_blend(unseen)
+    return Learnt(blended, unseen, judge_crosswise(unseen, blended))
 
 
 def _judge_unseen(ground: Ground, corpus: Corpus, kinds: list[str], step: Step) -> Unseen:
@@ -182,19 +206,17 @@ def _strength(parts: list[Doubles], idf: Floats) -> Doubles:
 
 def _signed(
     corpus: Corpus,
-    blended: Blended,
-    honest: dict[str, Probabilities],
-    unseen: Unseen,
+    learnt: Learnt,
     appeals: AppealModel,
     provenance: dict[str, Any],
     created: str,
     arrays: Arrays,
 ) -> Model:
     thresholds, targets, metrics = {"appeal": appeals.threshold}, {"appeal": appeals.recall}, {}
-    for kind, chances in honest.items():
-        known = corpus.numbers[kind] != UNLABELLED
-        labels = corpus.numbers[kind][known]
-        metrics[kind] = figures_by_fold(chances[known], labels, unseen.folds[known])
+    for kind, chances in learnt.honest.items():
+        known = learnt.unseen.labels[kind] != UNLABELLED
+        labels = learnt.unseen.labels[kind][known]
+        metrics[kind] = figures_by_fold(chances[known], labels, learnt.unseen.folds[known])
         targets[kind] = SURE if metrics[kind]["coverage95"] >= LEAST_COVERAGE else FAIRLY_SURE
         thresholds[kind] = threshold_for(chances[known], labels, targets[kind])
     manifest = Manifest(
@@ -202,17 +224,17 @@ def _signed(
         created=created,
         sha256="",
         labels=corpus.names,
-        topic_to_group=_topic_to_group(corpus, unseen.followers),
+        topic_to_group=_topic_to_group(corpus, learnt.unseen.followers),
         thresholds=thresholds,
         targets=targets,
-        blend=blended.blend,
+        blend=learnt.blended.blend,
         appeal=appeals.sigmoid,
         abuse=appeals.abuse,
         metrics={"out_of_fold": {**metrics, "appeal": appeals.figures}},
         provenance=provenance,
         features=signature(),
     )
-    return resigned(Model(manifest, arrays, honest))
+    return resigned(Model(manifest, arrays, learnt.honest, learnt))
 
 
 def _topic_to_group(corpus: Corpus, settled: dict[str, str]) -> dict[str, str]:

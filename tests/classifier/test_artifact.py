@@ -15,7 +15,7 @@ import pytest
 
 from classifier import ArtifactRejected, Judge
 from classifier import artifact as artifact_module
-from classifier.artifact import Arrays, Manifest, read_artifact, write_artifact
+from classifier.artifact import Arrays, Manifest, content_hash, read_artifact, write_artifact
 from classifier.training import Model, resigned
 
 
@@ -50,6 +50,19 @@ def test_a_written_model_judges_as_before(file: Path, judge: Judge) -> None:
     assert loaded.version == judge.version
     assert loaded.manifest == judge.manifest
     assert loaded.judge(["яма на дороге"]) == judge.judge(["яма на дороге"])
+
+
+def test_a_model_of_the_format_before_is_read_and_judges(file: Path, model: Model) -> None:
+    plain = {kind: replace(blend, favours=[]) for kind, blend in model.manifest.blend.items()}
+    loaded = Judge.load(rewritten(file, model, format=2, blend=plain))
+    assert loaded.manifest.format == 2
+    assert loaded.judge(["яма на дороге"])[0].topic[0].label == "Ямы на дороге"
+
+
+def test_the_hash_of_the_format_before_knows_no_favours(model: Model) -> None:
+    with_favours = replace(model.manifest, format=2)
+    plain = {kind: replace(blend, favours=[]) for kind, blend in model.manifest.blend.items()}
+    assert content_hash(with_favours, model.arrays) == content_hash(replace(with_favours, blend=plain), model.arrays)
 
 
 def test_the_readable_manifest_lies_beside_the_model(file: Path, model: Model) -> None:
@@ -178,10 +191,11 @@ def with_labels(manifest: Manifest, **labels: list[Any]) -> dict[str, list[Any]]
             "смеси",
         ),
         (lambda m: {"blend": {**m.blend, "topic": replace(m.blend["topic"], finer={"agency": 1.0})}}, "числа смеси"),
+        (lambda m: {"blend": {**m.blend, "topic": replace(m.blend["topic"], favours=[0.5])}}, "числа смеси"),
         (lambda m: {"topic_to_group": dict.fromkeys(m.labels["topic"], "Нет такой")}, "не соответствуют"),
         (lambda m: {"thresholds": {"topic": 0.5}}, "порогов"),
         (lambda m: {"features": "другие"}, "признаках"),
-        (lambda m: {"labels": with_labels(m, agency=[*m.labels["agency"], "Ещё одна"])}, "не того вида"),
+        (lambda m: {"labels": with_labels(m, agency=[*m.labels["agency"], "Ещё одна"])}, "числа смеси"),
     ],
 )
 def test_a_manifest_at_odds_with_itself_is_refused(

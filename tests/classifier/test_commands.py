@@ -65,7 +65,11 @@ def test_training_reports_on_the_data_and_leaves_a_card(tmp_path: Path) -> None:
         assert "противоречий у одинаковых сообщений: 2" in told
     assert "Пять частей" in card
     assert "Отложенная пятая часть" in card
-    assert set(Judge.load(tmp_path).manifest.metrics) == {"out_of_fold", "held_out"}
+    manifest = Judge.load(tmp_path).manifest
+    assert set(manifest.metrics) == {"out_of_fold", "held_out"}
+    judged = manifest.metrics["out_of_fold"]["topic"]["rows"]
+    assert manifest.provenance["rows_judged_unseen"] == judged
+    assert judged + manifest.metrics["held_out"]["topic"]["rows"] == manifest.provenance["sources"][0]["rows"]
 
 
 def test_evaluation_of_the_shipped_model_prints_an_object_a_label() -> None:

@@ -40,6 +40,12 @@ def test_scores_by_words_equal_the_plain_product(scores: LetterScores) -> None:
     np.testing.assert_allclose(scores.of_messages(read(TEXTS[::-1])), plain(scores, TEXTS)[::-1], atol=1e-4)
 
 
+def test_a_message_alone_has_the_scores_it_has_among_others(scores: LetterScores) -> None:
+    among = scores.of_messages(read(TEXTS))
+    for text, expected in zip(TEXTS, among, strict=True):
+        np.testing.assert_allclose(scores.of_messages(read([text]))[0], expected, atol=1e-5)
+
+
 def test_each_message_with_letters_has_the_same_length(vocabulary: LetterVocabulary) -> None:
     lengths = np.sqrt((vocabulary.transform(read(["дорога", "ямах", ""])).toarray() ** 2).sum(axis=1))
     assert lengths.tolist() == pytest.approx([LETTERS_WEIGHT, LETTERS_WEIGHT, 0], abs=1e-6)
