@@ -64,9 +64,7 @@ def train(
         bool, typer.Option("--from-scratch", help="Не опираться на знания поставляемой модели.")
     ] = False,
     tier: Annotated[Tier, typer.Option("--tier", help="accurate учит ещё и точный уровень.")] = Tier.DEFAULT,
-    meanings: Annotated[
-        bool, typer.Option("--meanings", help="Слова делятся смыслом: нужен make meanings.")
-    ] = False,
+    meanings: Annotated[bool, typer.Option("--meanings", help="Слова делятся смыслом: нужен make meanings.")] = False,
     held_out: Annotated[
         bool, typer.Option("--held-out/--no-held-out", help="Ещё и измерить на отложенной пятой части.")
     ] = False,
