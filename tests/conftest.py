@@ -72,6 +72,9 @@ EMPTY = f"""DO $$ DECLARE one record; BEGIN
 END $$"""
 
 
+TLS = httpx.create_ssl_context()  # takes longer than most tests, and every client would make one
+
+
 class RecordedQueue(Queue):
     """A queue that remembers the nudges instead of sending them."""
 
@@ -151,7 +154,7 @@ async def resources(
     settings: Settings, database: db.Database, judge: Judge, rule_set: routing_rules.RuleSet
 ) -> AsyncIterator[Resources]:
     """Everything a process holds open, on the test database."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=TLS) as client:
         yield Resources(
             settings=settings,
             database=database,
