@@ -87,7 +87,7 @@ class Judge:
         self.version = manifest.version
         self.kinds = manifest.kinds
         self.vocabulary = Vocabulary(arrays["word_buckets"], arrays["word_idf"])
-        self._words = arrays["word_weights"] * arrays["word_scales"]
+        self._words = np.multiply(arrays["word_weights"], arrays["word_scales"], order="C")  # a row is what one needs
         letters = LetterVocabulary(arrays["letter_buckets"], arrays["letter_idf"])
         self.letters = LetterScores(letters, arrays["letter_weights"], arrays["letter_scales"])
         self._intercepts = arrays["intercepts"]
