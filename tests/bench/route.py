@@ -7,7 +7,6 @@ Neither makes a trace; how fast the engine makes them too is measured beside. Al
 
 import json
 import random
-import statistics
 from collections.abc import Callable
 from functools import partial
 from time import process_time
@@ -26,7 +25,7 @@ BODIES = [f"body-{number}" for number in range(60)]
 
 
 def run() -> dict[str, dict[str, object]]:
-    """Medians of three rounds, each with its own facts."""
+    """Of three rounds, each with its own facts, the quietest, for the plain loop too: neighbours only add."""
     chance = random.Random(2026)
     texts = rule_texts(chance)
     fast, told, plain = [], [], []
@@ -37,7 +36,7 @@ def run() -> dict[str, dict[str, object]]:
         per_second(rules.decide, [make_facts(chance) for _ in range(EARLIER)])
         fast.append(per_second(rules.decide, facts))
         told.append(per_second(partial(explained, rules), facts))
-    value, reference = statistics.median(fast), statistics.median(plain)
+    value, reference = max(fast), max(plain)
     return {
         "route_decisions_per_second": {
             "value": round(value),
@@ -46,7 +45,7 @@ def run() -> dict[str, dict[str, object]]:
             "ratio": round(value / reference, 1),
             "goal": 50_000,
         },
-        "route_decisions_with_trace_per_second": {"value": round(statistics.median(told)), "unit": "decisions/s"},
+        "route_decisions_with_trace_per_second": {"value": round(max(told)), "unit": "decisions/s"},
     }
 
 
