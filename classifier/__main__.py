@@ -66,7 +66,7 @@ def train(
     tier: Annotated[Tier, typer.Option("--tier", help="accurate учит ещё и точный уровень.")] = Tier.DEFAULT,
     meanings: Annotated[bool, typer.Option("--meanings", help="Слова делятся смыслом: нужен make meanings.")] = False,
     held_out: Annotated[
-        bool, typer.Option("--held-out/--no-held-out", help="Ещё и измерить на отложенной пятой части.")
+        bool, typer.Option("--held-out/--no-held-out", help="Смесь и пороги — по четырём пятым; измерить на последней.")
     ] = False,
 ) -> None:
     """Обучает модель на всех строках и записывает её с паспортом и карточкой."""

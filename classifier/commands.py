@@ -66,9 +66,10 @@ def train(
         screen.print("Основа училась на этих же сообщениях: обучаем с нуля, иначе оценка завышена.", soft_wrap=True)
         base = None
     sources = [Source.of(data, len(corpus.texts)), *([Source.of(talk, len(chatter.texts))] if talk and chatter else [])]
-    most, figures = _most_rows(corpus, chatter, sources, base, of_words, screen) if held_out else (None, None)
+    lesson = _Lesson(corpus, chatter, sources, base, of_words)
+    most, figures = _most_rows(lesson, screen) if held_out else (None, None)
     learnt = most.learnt if most and not accurate else None  # the companion wants every row judged unseen
-    model = _trained(corpus, chatter, sources, base, of_words, screen, "Обучение на всех строках", learnt)
+    model = _trained(lesson, screen, "Обучение на всех строках", learnt)
     if figures:
         manifest = replace(model.manifest, metrics={**model.manifest.metrics, "held_out": figures})
         model = resigned(replace(model, manifest=manifest))
@@ -149,35 +150,37 @@ def as_plain(judgement: Judgement) -> dict[str, Any]:
     return chances | labels
 
 
-def _most_rows(
-    corpus: Corpus,
-    talk: Talk | None,
-    sources: list[Source],
-    base: Judge | None,
-    of_words: "WordEncoder | None",
-    screen: Console,
-) -> tuple["Model", dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What a model is taught."""
+
+    corpus: Corpus
+    talk: Talk | None
+    sources: list[Source]
+    base: Judge | None
+    of_words: "WordEncoder | None"
+
+    def parted(self) -> tuple["_Lesson", Corpus, list[str]]:
+        """Four fifths to learn from; the messages and the talk of the last one."""
+        out = is_held_out(self.corpus.texts)
+        rest = replace(self, corpus=self.corpus.where(~out))
+        if self.talk is None:
+            return rest, self.corpus.where(out), []
+        talk_out = is_held_out(self.talk.texts)
+        rest = replace(rest, talk=self.talk.where(~talk_out))
+        return rest, self.corpus.where(out), self.talk.where(talk_out).texts
+
+
+def _most_rows(lesson: _Lesson, screen: Console) -> tuple["Model", dict[str, Any]]:
     """Trains on four fifths, through pruning and rounding as in the shipped file, and judges the last fifth."""
     from classifier.evaluation import judge_figures
 
-    out = is_held_out(corpus.texts)
-    talk_out = is_held_out(talk.texts) if talk else None
-    seen_talk = talk.where(~talk_out) if talk and talk_out is not None else None
-    model = _trained(corpus.where(~out), seen_talk, sources, base, of_words, screen, "Обучение на четырёх пятых")
-    rest = talk.where(talk_out).texts if talk and talk_out is not None else []
-    return model, judge_figures(Judge(model.manifest, model.arrays), corpus.where(out), rest)
+    most, unseen, talk = lesson.parted()
+    model = _trained(most, screen, "Обучение на четырёх пятых")
+    return model, judge_figures(Judge(model.manifest, model.arrays), unseen, talk)
 
 
-def _trained(
-    corpus: Corpus,
-    talk: Talk | None,
-    sources: list[Source],
-    base: Judge | None,
-    of_words: "WordEncoder | None",
-    screen: Console,
-    title: str,
-    learnt: "Learnt | None" = None,
-) -> "Model":
+def _trained(lesson: _Lesson, screen: Console, title: str, learnt: "Learnt | None" = None) -> "Model":
     from classifier.training import STEPS
     from classifier.training import train as train_model
 
@@ -189,6 +192,8 @@ def _trained(
         def step(name: str) -> None:
             progress.update(task, advance=1, description=f"{title}: {name}")
 
-        model = train_model(corpus, talk, sources, created, step, base, of_words, learnt)
+        model = train_model(
+            lesson.corpus, lesson.talk, lesson.sources, created, step, lesson.base, lesson.of_words, learnt
+        )
         progress.update(task, completed=STEPS, description=title)
     return model

@@ -127,12 +127,15 @@ def _seal(arrays: Arrays) -> bytes:
 
 
 def _opened(graph: bytes) -> Graph:
-    """One thread: whoever wants more runs more processes. Raises :class:`ExtraIsAbsent`."""
+    """One thread: whoever wants more runs more processes. Raises ``ArtifactRejected``, :class:`ExtraIsAbsent`."""
     try:
         import onnxruntime
     except ImportError as error:
         raise ExtraIsAbsent("Точный уровень не установлен: pip install .[accurate].") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    opened: Graph = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    try:
+        opened: Graph = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime has an exception of its own for each trouble, and no common one
+        raise ArtifactRejected(f"Граф кодировщика не открывается: {type(error).__name__}.") from error
     return opened

@@ -13,8 +13,9 @@ from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.appeals.cycle import SYSTEM, changed, finish, load, open_by_thread, place, record, revive
-from app.appeals.models import TOLD_STATES, Answer, Appeal, State
+from app.appeals.models import Appeal, State, appeal_columns
 from app.appeals.service import answer, refuse_second_answer
+from app.appeals.visibility import was_told_since_closed
 from app.departments.models import Department
 from app.errors import AppError, Conflict, Invalid
 from app.sla import service as sla
@@ -167,18 +168,8 @@ async def repeats_of(session: AsyncSession, appeal_id: int) -> Sequence[Appeal]:
 
 async def answered_repeats(session: AsyncSession, appeal_ids: Sequence[int]) -> set[int]:
     """Which of these repeats have a final answer that was sent or is on its way since they were merged."""
-    found = await session.scalars(
-        select(col(Answer.appeal_id))
-        .join(Appeal, col(Appeal.id) == col(Answer.appeal_id))
-        .where(
-            col(Answer.appeal_id).in_(appeal_ids),
-            col(Answer.created_at) >= col(Appeal.closed_at),
-            col(Answer.state).in_(TOLD_STATES),
-            col(Answer.is_interim).is_(False),
-            col(Answer.is_question).is_(False),
-        )
-    )
-    return set(found)
+    is_one = appeal_columns.id.in_(appeal_ids)
+    return set(await session.scalars(select(appeal_columns.id).where(is_one, was_told_since_closed())))
 
 
 async def answer_repeats(

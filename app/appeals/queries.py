@@ -26,14 +26,12 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
-from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import User
-from app.appeals.models import TOLD_STATES, Answer, AnswerState, Appeal, State, Wait, appeal_columns
+from app.appeals.models import Answer, AnswerState, Appeal, State, Wait, appeal_columns
 from app.appeals.queue import NOT_COUNTED, Cursor, Queue, Tab, tabs_for
-from app.appeals.visibility import listed_for, visible_to
+from app.appeals.visibility import is_owed_repeat, listed_for, visible_to
 from app.departments.models import Department, Territory
 from app.public_pages.models import PublicPage
 
@@ -115,21 +113,8 @@ def _tab_condition(tab: Tab, user_id: Any, now: Any) -> Condition:
     if tab is Tab.TALK:
         return and_(_appeal.is_open, _appeal.is_talk)
     if tab is Tab.REPEATS:
-        return _is_owed_repeat()
+        return is_owed_repeat()
     return and_(_IN_QUEUE, conditions[tab])
-
-
-def _is_owed_repeat() -> Condition:
-    """A repeat whose author was told nothing since it was merged, though the appeal it repeats is answered."""
-    main, told = aliased(Appeal), aliased(Answer)
-    return and_(
-        _appeal.duplicate_of_id.is_not(None),
-        exists().where(col(main.id) == _appeal.duplicate_of_id, col(main.state) == State.ANSWERED),
-        ~exists().where(
-            col(told.appeal_id) == _appeal.id, col(told.created_at) >= _appeal.closed_at,
-            col(told.state).in_(TOLD_STATES), ~col(told.is_interim), ~col(told.is_question),
-        ),
-    )  # fmt: skip
 
 
 async def count_tabs(session: AsyncSession, actor: Actor, now: datetime) -> dict[Tab, int]:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, or_, select, true
+from sqlalchemy.orm import aliased
+from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals.models import Part, appeal_columns
+from app.appeals.models import TOLD_STATES, Answer, Appeal, Part, State, appeal_columns
 from app.appeals.queue import Tab
 
 _appeal = appeal_columns
@@ -31,3 +33,19 @@ def listed_for(tab: Tab, department_id: Any) -> Condition:
     owed = select(_part.appeal_id).where(_part.department_id == department_id, _part.given_at.is_(None))
     is_owed: Condition = _appeal.id.in_(owed)
     return is_owed
+
+
+def is_owed_repeat() -> Condition:
+    """A repeat whose author was told nothing since it was merged, though the appeal it repeats is answered."""
+    main = aliased(Appeal)
+    is_answered = exists().where(col(main.id) == _appeal.duplicate_of_id, col(main.state) == State.ANSWERED)
+    return and_(_appeal.duplicate_of_id.is_not(None), is_answered, ~was_told_since_closed())
+
+
+def was_told_since_closed() -> Condition:
+    """The author of the closed appeal has a final answer that was sent or is on its way since."""
+    told = aliased(Answer)
+    return exists().where(
+        col(told.appeal_id) == _appeal.id, col(told.created_at) >= _appeal.closed_at,
+        col(told.state).in_(TOLD_STATES), ~col(told.is_interim), ~col(told.is_question),
+    )  # fmt: skip

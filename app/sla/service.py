@@ -19,6 +19,7 @@ from app.sla.defaults import calendar_documents, policy_documents
 from app.sla.hours import Hole, spliced
 from app.sla.models import Clock
 from app.sla.policy import Policy, Span, policy_from_document
+from app.sla.stored import begun, holes_as_stored, holes_of, instant, span_as_stored
 
 FIRST_ANSWER = "first_answer"
 FINAL = "final"
@@ -92,7 +93,7 @@ def state_of(row: Clock) -> ClockState:
         started_at=row.started_at,
         span=Span(row.span["amount"], row.span["unit"], row.span["roll"]),
         due_at=row.due_at,
-        holes=_holes(row.holes),
+        holes=holes_of(row.holes),
         met_at=row.met_at,
         stopped_at=row.closed_at if row.met_at is None else None,
         stop_reason=row.close_reason or "",
@@ -107,40 +108,14 @@ def calendar_of(row: Clock) -> WorkCalendar:
 
 def _write(row: Clock, state: ClockState) -> None:
     """The value back into its row, with what reports read."""
-    row.span = _span_as_stored(state)
-    row.holes = _as_stored(state.holes)
+    row.span = span_as_stored(state)
+    row.holes = holes_as_stored(state.holes)
     row.due_at, row.met_at, row.closed_at = state.due_at, state.met_at, state.closed_at
     row.close_reason = state.stop_reason or None
     if state.closed_at is not None:
         row.spent_minutes = arithmetic.spent_minutes(state, calendar_of(row), state.closed_at)
     if state.met_at is not None:  # news of an answer in time may come after the sweep has marked the clock
         row.breached_at = state.due_at if arithmetic.is_breached(state, state.met_at) else None
-
-
-def _begun(state: ClockState) -> dict[str, Any]:
-    """What a clock was started with."""
-    due_at = state.due_at.isoformat() if state.due_at else None
-    return {
-        "started_at": state.started_at.isoformat(), "span": _span_as_stored(state), "due_at": due_at,
-        "calendar_code": state.calendar_code,
-    }  # fmt: skip
-
-
-def _span_as_stored(state: ClockState) -> dict[str, Any]:
-    span = state.span
-    return {"amount": span.amount, "unit": span.unit, "roll": span.roll, "extensions": state.extensions}
-
-
-def _as_stored(holes: Iterable[Hole]) -> list[Any]:
-    return [[begin.isoformat(), end.isoformat() if end else None] for begin, end in holes]
-
-
-def _holes(stored: Iterable[Sequence[str]]) -> tuple[Hole, ...]:
-    return tuple((datetime.fromisoformat(begin), _instant(end)) for begin, end in stored)
-
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 async def open_clocks(session: AsyncSession, appeal_ids: Iterable[int]) -> Sequence[Clock]:
@@ -198,7 +173,7 @@ def restart(row: Clock, severity: int, at: datetime) -> dict[str, Any] | None:
     before, own = row.due_at, calendar_or_office((row.own or {}).get("calendar_code", row.calendar_code))
     state = arithmetic.start(row.kind, policy(row.policy_code), own, at, severity)
     if row.own and before and (state.due_at is None or before <= state.due_at):
-        row.own = {**_begun(state), "holes": [], "since": at.isoformat()}
+        row.own = {**begun(state), "holes": [], "since": at.isoformat()}
         return None
     row.own, row.calendar_code = None, own.code
     row.started_at, row.policy_version, row.breached_at = at, state.policy_version, None
@@ -242,7 +217,7 @@ def take_over(row: Clock, other: Clock, at: datetime, because: str) -> dict[str,
     taken = arithmetic.take_over(state, calendar_of(row), theirs, calendar_of(other), at)
     if taken is state:
         return None
-    row.own = {**(row.own or _begun(state)), "holes": _as_stored(pauses), "since": at.isoformat()}
+    row.own = {**(row.own or begun(state)), "holes": holes_as_stored(pauses), "since": at.isoformat()}
     row.started_at, row.calendar_code = taken.started_at, taken.calendar_code
     _write(row, taken)
     return _moved(before, row.due_at, because)
@@ -253,7 +228,7 @@ def _own_holes(row: Clock) -> tuple[Hole, ...]:
     holes = state_of(row).holes
     if row.own is None:
         return holes
-    before, since = _holes(row.own["holes"]), _instant(row.own.get("since"))
+    before, since = holes_of(row.own["holes"]), instant(row.own.get("since"))
     return spliced(before, holes, since) if since is not None else before  # "since" was not kept at first
 
 
@@ -262,8 +237,8 @@ def give_back(row: Clock, severity: int, at: datetime) -> None:
     if row.own is None:
         return
     own, holes, row.own = row.own, _own_holes(row), None
-    row.started_at, row.due_at = datetime.fromisoformat(own["started_at"]), _instant(own["due_at"])
-    row.span, row.holes = own["span"], _as_stored(holes)
+    row.started_at, row.due_at = datetime.fromisoformat(own["started_at"]), instant(own["due_at"])
+    row.span, row.holes = own["span"], holes_as_stored(holes)
     row.calendar_code = own.get("calendar_code", row.calendar_code)  # not kept while all clocks ran by one
     reclassify(row, severity, at)
     if row.due_at is None or row.due_at > at:

@@ -100,6 +100,12 @@ def test_without_the_extra_the_refusal_tells_how_to_get_it(file: Path, monkeypat
         Encoder.load(file)
 
 
+def test_a_whole_file_whose_graph_is_none_is_refused(file: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(ArtifactRejected, match="Граф кодировщика"):
+        Encoder.load(file)
+
+
 def test_the_shipped_encoder_holds_pieces_of_words_and_no_sentences() -> None:
     arrays, _ = read_encoder(SHIPPED)
     pieces = arrays["pieces"].tobytes().decode().split("\n")
