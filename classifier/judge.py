@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -44,6 +45,10 @@ class Guess(NamedTuple):
 
     label: str
     probability: float
+
+
+_guess = partial(tuple.__new__, Guess)
+"""A guess of its two values, as ``Guess._make`` but without a Python call: fifteen are made a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +199,6 @@ def _best(names: list[str], values: Probabilities) -> list[tuple[Guess, ...]]:
     likely = np.argpartition(-values, min(GUESSES, len(names) - 1), axis=1)[:, :GUESSES]
     rows = np.arange(len(values))[:, None]
     ordered = likely[rows, np.argsort(-values[rows, likely], axis=1, kind="stable")]
-    numbers, chances = ordered.tolist(), values[rows, ordered].tolist()
-    return [
-        tuple(map(Guess, map(names.__getitem__, row), row_chances))
-        for row, row_chances in zip(numbers, chances, strict=True)
-    ]
+    chosen = zip(map(names.__getitem__, ordered.ravel().tolist()), values[rows, ordered].ravel().tolist(), strict=True)
+    guesses = map(_guess, chosen)
+    return list(zip(*[guesses] * ordered.shape[1], strict=True))

@@ -148,13 +148,13 @@ class LetterScores:
     def _keep(self, words: Sequence[str], scores: Floats) -> None:
         """In place of what was kept first. Another thread may have kept some of the words meanwhile."""
         with self._lock:
-            for word, row in zip(words, scores, strict=True):
-                if word in self._place:
-                    continue
-                place = self._next
+            kept = [number for number, word in enumerate(words) if word not in self._place]
+            places = (self._next + np.arange(len(kept))) % len(self._table)
+            self._table[places] = scores[kept]
+            for place, number in zip(places.tolist(), kept, strict=True):
                 self._place.pop(self._word_at[place], None)
-                self._place[word], self._word_at[place], self._table[place] = place, word, row
-                self._next = (place + 1) % len(self._table)
+                self._place[words[number]], self._word_at[place] = place, words[number]
+            self._next = (self._next + len(kept)) % len(self._table)
 
     def of_tokens(self, batch: Batch, label: int) -> npt.NDArray[np.float64]:
         """What each token of one message adds to a label: a word that stands twice shares what it adds."""
