@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from app.appeals.gone import REASONS
 from app.appeals.models import HistoryEntry
 from app.appeals.service import CLOSE_REASONS, SYSTEM_CLOSE_REASONS
 
@@ -125,8 +126,11 @@ def _label_corrected(told: _Told) -> str:
 
 
 def _alarm_raised(told: _Told) -> str:
-    words = "; ".join(f"«{word['text']}»" for word in told["words"] or [])
-    return f"Тревога: {', '.join(told['themes'] or [])} · {words or 'по мнению модели'}"
+    themes = ", ".join(told["themes"] or [])
+    if told["words"] is None:  # removed with all words of the appeal
+        return f"Тревога: {themes}"
+    words = "; ".join(f"«{word['text']}»" for word in told["words"])
+    return f"Тревога: {themes} · {words or 'по мнению модели'}"
 
 
 def _alarm_dismissed(told: _Told) -> str:
@@ -251,6 +255,16 @@ def _breached(told: _Told) -> str:
     return f"Просрочен срок {_clock(told)}: был до {told.moment('due_at')}"
 
 
+def _depersonalised(told: _Told) -> str:
+    return f"Слова и имя жителя удалены {REASONS.get(told['why'], '')}".rstrip()
+
+
+def _came_late(told: _Told) -> str:
+    changes = {"edit": "исправил", "delete": "удалил", "restore": "вернул"}
+    change = changes.get(told["change"], "изменил")
+    return f"Автор {change} сообщение, слов которого здесь уже нет: новые не приняты"
+
+
 SENTENCES: dict[str, Callable[[_Told], str]] = {
     "received": _received,
     "judged": _judged,
@@ -293,4 +307,6 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "closed": _closed,
     "reopened": _reopened,
     "breached": _breached,
+    "depersonalised": _depersonalised,
+    "came_late": _came_late,
 }
