@@ -104,13 +104,8 @@ async def _empty_messages(session: AsyncSession, vault: Vault, messages: Sequenc
         empty_message(message, hidden_keys(vault, message.page_id, message.key)[0], why)
     is_theirs = col(MessageFile.message_id).in_([message.id for message in messages])
     kept = await session.scalars(select(col(MessageFile.sha256)).where(is_theirs, col(MessageFile.sha256).is_not(None)))
-    emptied: dict[str, Any] = {
-        "state": FileState.REMOVED,
-        "sha256": None,
-        "source": {},
-        "reason": in_place_of_words(why),
-    }
-    await session.execute(update(MessageFile).where(is_theirs).values(emptied))
+    emptied = update(MessageFile).values(state=FileState.REMOVED, sha256=None, source={}, reason=in_place_of_words(why))
+    await session.execute(emptied.where(is_theirs))
     return len(kept.all())
 
 

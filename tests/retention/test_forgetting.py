@@ -82,8 +82,11 @@ async def test_a_repeat_whose_author_was_told_nothing_is_still_owed(resources: R
 async def test_messages_in_no_appeal_and_contacts_go_too(resources: Resources, vk: VK, anna: Actor) -> None:
     page_id = vk.page.id or 0
     async with resources.database.transaction() as session:
-        session.add(Message(page_id=page_id, platform="vk", kind="comment", place="wall", key="wall:9",
-                            external_id="9", author_external_id=str(AUTHOR), author_name="Имя", text="Слова", received_at=NOW))  # fmt: skip
+        message = Message(
+            page_id=page_id, platform="vk", kind="comment", place="wall", key="wall:9", external_id="9",
+            author_external_id=str(AUTHOR), author_name="Имя", text="Слова", received_at=NOW,
+        )  # fmt: skip
+        session.add(message)
         session.add(Contact(page_id=page_id, external_id=str(AUTHOR), can_be_written=False, changed_at=NOW))
         session.add(Contact(page_id=page_id, external_id=str(OTHER), can_be_written=False, changed_at=NOW))
     assert (await forget(resources, anna)).loose == [1]

@@ -6,11 +6,15 @@ from datetime import timedelta
 import pytest
 
 from app.accounts.actor import Actor
+from app.appeals import drafts, requests
 from app.appeals import service as appeals
 from app.appeals.history import sentence_of
-from app.appeals.models import Appeal, HistoryEntry, Message
+from app.appeals.models import Appeal, Draft, HistoryEntry, Message
 from app.errors import Conflict
+from app.intake import cropped
 from app.intake.models import EventState, InboxEvent
+from app.outgoing.models import ChannelAppeal, DepartmentChannel
+from app.outgoing.open311 import RequestStatus
 from app.resources import Resources
 from app.retention.citizens import forget_citizen
 from app.vault import Vault
@@ -83,3 +87,22 @@ async def test_nobody_writes_into_an_appeal_without_words(resources: Resources, 
         await do(resources, appeals.note, appeal.id or 0, "Напоминаю, кто это был", anna, now=NOW)
     with pytest.raises(Conflict, match="больше не меняют"):
         await do(resources, appeals.answer, appeal.id or 0, "Ещё ответ", anna, now=NOW, is_open=False)
+    await do(resources, drafts.save_draft, appeal.id or 0, anna, "Набрано в старом окне", now=NOW)
+    assert await rows(resources, Draft) == []
+
+
+async def test_news_asked_for_before_and_told_after_are_not_written_down(
+    resources: Resources, vk: VK, anna: Actor
+) -> None:
+    appeal = await forgotten(resources, vk, anna)
+    async with resources.database.transaction() as session:
+        channel = DepartmentChannel(department_id=appeal.department_id, kind="open311", url="https://open311.example",
+                                    secret=b"-", created_at=NOW)  # fmt: skip
+        session.add(channel)
+        await session.flush()
+        session.add(ChannelAppeal(channel_id=channel.id or 0, appeal_id=appeal.id or 0, is_held=True, handed_at=NOW))
+    inquiry = requests.Inquiry(channel.id or 0, appeal.id or 0, channel.url, "17", None)
+    await requests._write_down(resources, inquiry, "17", RequestStatus("closed", MARK), NOW)
+    (message,) = await rows(resources, Message)
+    await cropped._store(resources, message.id or 0, MARK, NOW)
+    assert await where_is(resources, MARK) == {}
