@@ -29,7 +29,7 @@ async def forget_citizen(
     citizen = await read_citizen(session, code, author, now)
     may_be = and_(is_over(now), is_owed_nothing())
     removed = await remove_words(session, vault, citizen.ended, may_be, Why.REQUEST, actor, now)
-    await forget_loose(session, vault, citizen.loose)
+    await forget_loose(session, vault, citizen.loose, now)
     pages = select(col(PublicPage.id)).where(col(PublicPage.platform) == code)
     await forget_contacts(session, and_(col(Contact.page_id).in_(pages), col(Contact.external_id) == author))
     audit(

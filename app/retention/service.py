@@ -16,6 +16,7 @@ from app.appeals.models import Answer, Appeal, Draft, HistoryEntry, Message, Par
 from app.appeals.page_models import Contact, PagePost
 from app.audit.service import audit
 from app.db import NO_KEY_UPDATE
+from app.files.keeping import let_go
 from app.files.models import FileState, MessageFile
 from app.live import announce
 from app.outgoing.models import ChannelAppeal, DepartmentDelivery
@@ -79,7 +80,7 @@ async def remove_words(
     authors = tuple_(col(Contact.page_id), col(Contact.external_id)).in_(
         [(appeal.page_id, appeal.author_external_id) for appeal in appeals]
     )
-    files = await _empty_messages(session, vault, messages, why)
+    files = await _empty_messages(session, vault, messages, why, now)
     await _empty_what_belongs_to(session, ids, why)
     for appeal in appeals:
         empty_appeal(appeal, why, now)
@@ -91,22 +92,26 @@ async def remove_words(
     return Removed(len(ids), len(messages), files)
 
 
-async def forget_loose(session: AsyncSession, vault: Vault, numbers: Sequence[int]) -> None:
+async def forget_loose(session: AsyncSession, vault: Vault, numbers: Sequence[int], now: datetime) -> None:
     """Empty messages of a citizen that are in no appeal."""
     found = select(Message).where(col(Message.id).in_(numbers), col(Message.appeal_id).is_(None))
     messages = (await session.scalars(found.order_by(col(Message.id)).with_for_update())).all()
-    await _empty_messages(session, vault, messages, Why.REQUEST)
+    await _empty_messages(session, vault, messages, Why.REQUEST, now)
 
 
-async def _empty_messages(session: AsyncSession, vault: Vault, messages: Sequence[Message], why: Why) -> int:
+async def _empty_messages(
+    session: AsyncSession, vault: Vault, messages: Sequence[Message], why: Why, now: datetime
+) -> int:
     """How many files were let go: the round that removes unused files takes their bytes."""
     for message in messages:
         empty_message(message, hidden_keys(vault, message.page_id, message.key)[0], why)
     is_theirs = col(MessageFile.message_id).in_([message.id for message in messages])
-    kept = await session.scalars(select(col(MessageFile.sha256)).where(is_theirs, col(MessageFile.sha256).is_not(None)))
+    kept = select(col(MessageFile.sha256)).where(is_theirs, col(MessageFile.sha256).is_not(None))
+    hashes = [one for one in await session.scalars(kept) if one]
     emptied = update(MessageFile).values(state=FileState.REMOVED, sha256=None, source={}, reason=in_place_of_words(why))
     await session.execute(emptied.where(is_theirs))
-    return len(kept.all())
+    await let_go(session, set(hashes), now)
+    return len(hashes)
 
 
 def hidden_keys(vault: Vault, page_id: int, key: str) -> list[str]:

@@ -1,5 +1,6 @@
 """After the term nothing of what a citizen said, and nothing that names him, is left; what reports count is."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -222,6 +223,29 @@ async def test_batches_are_bounded_and_all_are_done_in_the_end(
         await answered(vk, anna, comment_id=731 + place, author=100000010 + place)
     assert [await expire(resources, AFTER) for _ in range(4)] == [2, 2, 1, 0]
     assert all(one.depersonalised_at for one in await rows(resources, Appeal))
+
+
+async def test_two_workers_empty_each_appeal_once(
+    resources: Resources, vk: VK, anna: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.retention.service.APPEALS_AT_ONCE", 3)
+    for place in range(8):
+        await answered(vk, anna, comment_id=731 + place, author=100000010 + place)
+    done = await asyncio.gather(*(years_pass(resources) for _ in range(3)))
+    assert sum(done) == 8
+    assert [one.action for one in await rows(resources, HistoryEntry)].count("depersonalised") == 8
+
+
+async def test_the_round_waits_for_no_drain_that_waits_for_it(resources: Resources, vk: VK, anna: Actor) -> None:
+    """An edit locks the message, then the appeal: so does the round, and neither is killed as a deadlock."""
+    await answered(vk, anna)
+    async with resources.database.transaction() as session:
+        await session.execute(select(Message).with_for_update())
+        emptying = asyncio.create_task(expire(resources, AFTER))
+        await asyncio.sleep(0.3)
+        async with asyncio.timeout(5):
+            await session.execute(select(Appeal).with_for_update())
+    assert await emptying == 1
 
 
 async def test_the_bytes_of_its_files_go_when_nobody_else_has_sent_the_same(

@@ -1,7 +1,9 @@
 """A citizen asks to be forgotten: what it concerns is said first, what is owed an answer stays."""
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from app.accounts.actor import Actor
@@ -9,11 +11,14 @@ from app.appeals import duplicates
 from app.appeals.models import Answer, AnswerState, Appeal, Message
 from app.appeals.page_models import Contact
 from app.audit.models import AuditEntry
+from app.files.keeping import keep, remove_unused
+from app.files.models import FileState, MessageFile, StoredFile
 from app.platforms import UnknownPlatform
 from app.resources import Resources
 from app.retention.citizens import forget_citizen, mark_of
 from app.retention.queries import Citizen, read_citizen
 from tests.conftest import NOW, VK
+from tests.files.conftest import picture
 from tests.office import ROAD, do, opened, rows
 from tests.retention.conftest import answered, where_is, whole_database
 
@@ -92,6 +97,26 @@ async def test_messages_in_no_appeal_and_contacts_go_too(resources: Resources, v
     assert (await forget(resources, anna)).loose == [1]
     assert await where_is(resources, str(AUTHOR), "Слова", "wall:9") == {}
     assert [one.external_id for one in await rows(resources, Contact)] == [str(OTHER)]
+
+
+async def test_files_go_within_the_hour_unless_somebody_else_has_sent_the_same(
+    resources: Resources, vk: VK, anna: Actor
+) -> None:
+    mine, both = [await keep(resources, picture(size=(side, side)), NOW - timedelta(days=2)) for side in (20, 30)]
+    first, second = await answered(vk, anna, author=AUTHOR), await answered(vk, anna, comment_id=741, author=OTHER)
+    async with resources.database.transaction() as session:
+        carried = [(first, 0, mine), (first, 1, both), (second, 0, both)]
+        for appeal, position, stored in carried:
+            message_id = await session.scalar(select(col(Message.id)).where(col(Message.appeal_id) == appeal.id))
+            session.add(
+                MessageFile(
+                    message_id=message_id or 0, position=position, page_id=appeal.page_id, source={"url": "https://a"},
+                    state=FileState.STORED, sha256=stored.sha256, next_attempt_at=NOW,
+                )
+            )  # fmt: skip
+    assert (await forget(resources, anna)).files == 2
+    assert await remove_unused(resources, NOW + timedelta(hours=1)) == 1
+    assert [one.sha256 for one in await rows(resources, StoredFile)] == [both.sha256]
 
 
 async def test_a_block_holds_while_an_answer_is_owed(resources: Resources, vk: VK, anna: Actor) -> None:
