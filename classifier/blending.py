@@ -27,6 +27,9 @@ ROUNDS: Final = 250
 """Of the simplex; the loss no longer moves in its fourth digit."""
 MORE_ROUNDS: Final = 100
 """For each circumstance that is to be weighed too."""
+LOUDEST: Final = 2.0
+"""The most a circumstance may weigh: an observation counts once, or less where others have told the same. Nor may it
+speak against what it says, which only undoes what a coarser kind has heard already."""
 MOST_ROWS: Final = 5_000
 """Ten numbers need no more."""
 PULL: Final = 5.0
@@ -170,7 +173,7 @@ def _fit_kind(
         start = (
             *near.members[kind], sigmoid.power, sigmoid.shift, *known.coarser.values(), *known.circumstances.values()
         )  # fmt: skip
-    best = minimum(total, unseen.labels[kind], start, ROUNDS + MORE_ROUNDS * len(heard))
+    best = minimum(total, unseen.labels[kind], start, len(heard))
     at = count + 2 + len(voices)
     coarser, circumstances = zip(voices, best[count + 2 : at], strict=True), zip(heard, best[at:], strict=True)
     blend = KindBlend(Sigmoid(*best[count : count + 2]), dict(coarser), circumstances=dict(circumstances))
@@ -182,16 +185,20 @@ def _two_voices(own: Floats, said: Floats) -> Callable[[Sequence[float]], Floats
 
 
 def minimum(
-    row_scores: Callable[[Sequence[float]], Floats], labels: Labels, start: tuple[float, ...], rounds: int = ROUNDS
+    row_scores: Callable[[Sequence[float]], Floats], labels: Labels, start: tuple[float, ...], circumstances: int = 0
 ) -> tuple[float, ...]:
-    """The numbers that make the labels likeliest, by the simplex of Nelder and Mead."""
+    """The numbers that make the labels likeliest, by the simplex of Nelder and Mead; the last so many are weights of
+    circumstances and keep their bounds.
+    """
+    bounds = [(None, None)] * (len(start) - circumstances) + [(0.0, LOUDEST)] * circumstances
+    options = {"maxiter": ROUNDS + MORE_ROUNDS * circumstances, "xatol": 1e-3, "fatol": 1e-5}
     rows = np.flatnonzero(labels != UNLABELLED)
 
     def loss(x: npt.NDArray[np.float64]) -> float:
         right = softmax(row_scores([float(value) for value in x]))[rows, labels[rows]]
         return float(-np.mean(np.log(np.maximum(right, 1e-12))))
 
-    found = minimize(loss, start, method="Nelder-Mead", options={"maxiter": rounds, "xatol": 1e-3, "fatol": 1e-5})
+    found = minimize(loss, start, method="Nelder-Mead", bounds=bounds if circumstances else None, options=options)
     return tuple(float(value) for value in found.x)
 
 

@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.appeals.models import Appeal
+from app.departments.models import Department, Territory
+from app.public_pages.models import PublicPage
+from app.triage.facts import CIRCUMSTANCES, known_of_page
 from app.triage.models import LabelChoice
 from app.triage.service import LABEL_KINDS
 from classifier import Judge
@@ -27,8 +30,9 @@ SHORTEST_NAME: Final = 3
 _VOWELS: Final = "аеёиоуыэюяйь"
 _ENDINGS: Final = "ами|ями|ого|его|ому|ему|ой|ей|ою|ею|ом|ем|ым|им|ых|их|ах|ях|а|я|у|ю|е|и|ы|й|ь"
 
-_Choice = tuple[int, str, str, datetime, str, str | None]
-"""Of a label: appeal, kind, label, when; the appeal's words and the name of its author."""
+_Choice = tuple[int, str, str, datetime, str, str | None, str | None, str | None, str | None]
+"""Of a label: appeal, kind, label, when; the appeal's words and the name of its author; the territory of its page, the
+page's address, its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,12 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
         select(
             col(LabelChoice.appeal_id), col(LabelChoice.label_kind), col(LabelChoice.chosen), col(LabelChoice.at),
             col(Appeal.search_text), col(Appeal.author_name),
+            col(Territory.name), col(PublicPage.address), col(Department.name),
         )
         .join(Appeal, col(Appeal.id) == col(LabelChoice.appeal_id))
+        .join(PublicPage, col(PublicPage.id) == col(Appeal.page_id))
+        .outerjoin(Territory, col(Territory.code) == col(PublicPage.territory_code))
+        .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
         .where(col(LabelChoice.id).in_(select(last.c.id)), func.btrim(col(Appeal.search_text)) != "")
         .order_by(col(LabelChoice.at).desc(), col(LabelChoice.id).desc())
         .limit(MOST_CHOICES)
@@ -89,11 +97,13 @@ def _gather(chosen: Iterable[_Choice], topic_to_group: Mapping[str, str]) -> Exa
     written: dict[int, str] = {}
     labels: dict[int, dict[str, str]] = {}
     times: dict[int, datetime] = {}
-    for appeal_id, kind, label, at, text, author in chosen:
+    pages: dict[int, dict[str, str]] = {}
+    for appeal_id, kind, label, at, text, author, *page in chosen:
         if appeal_id not in texts:
             texts[appeal_id], written[appeal_id] = without_author(masked(text), author), text
         labels.setdefault(appeal_id, {})[kind] = label
         times[appeal_id] = at
+        pages[appeal_id] = known_of_page(*page)
     for of_appeal in labels.values():
         group = topic_to_group.get(of_appeal.get("topic", ""))
         if group:
@@ -101,9 +111,9 @@ def _gather(chosen: Iterable[_Choice], topic_to_group: Mapping[str, str]) -> Exa
     order = sorted(texts, key=lambda appeal_id: (times[appeal_id], appeal_id))
     columns: dict[str, list[str]] = {kind: [labels[one].get(kind, "") for one in order] for kind in LABEL_KINDS}
     known = {kind: values for kind, values in columns.items() if any(values)}
-    return Examples(
-        corpus_of([texts[one] for one in order], known), [times[one] for one in order], [written[one] for one in order]
-    )
+    given = {name: [pages[one].get(name, "") for one in order] for name in CIRCUMSTANCES}
+    corpus = corpus_of([texts[one] for one in order], known, given)
+    return Examples(corpus, [times[one] for one in order], [written[one] for one in order])
 
 
 def without_author(text: str, author: str | None) -> str:
@@ -127,7 +137,7 @@ def known_to(corpus: Corpus, labels: Mapping[str, Sequence[str]]) -> Corpus:
         known = [name if name in set(labels.get(kind, ())) else "" for name in names]
         columns[kind] = [([*known, ""])[number] for number in corpus.numbers[kind]]
     kept = {kind: values for kind, values in columns.items() if any(values)}
-    return corpus_of(corpus.texts, kept)
+    return corpus_of(corpus.texts, kept, corpus.given)
 
 
 def split_by_time(examples: Examples) -> Split | None:

@@ -19,6 +19,8 @@ from routing_rules import Facts, RuleSet, territory_path
 from routing_rules.conditions import MOST_EARLIER_DAYS
 
 CERTAIN = 1.0
+CIRCUMSTANCES = ("territory", "page", "body")
+"""Whoever trains a model on an export names its columns by these words (docs/classifier.md)."""
 
 
 class AuthorsAppeal(Protocol):
@@ -34,12 +36,20 @@ class AuthorsAppeal(Protocol):
     def received_at(self) -> datetime: ...
 
 
+def known_of_page(territory: str | None, address: str | None, body: str | None) -> dict[str, str]:
+    """What the judge may know of a message besides its text: of its page the territory's name, the address, the owner's
+    name. What is not known is left out.
+    """
+    return {name: value for name, value in zip(CIRCUMSTANCES, (territory, address, body), strict=True) if value}
+
+
 class PageContext:
-    """What the rules need of the page that received a message."""
+    """What the rules and the judge need of the page that received a message."""
 
-    __slots__ = ("department", "external_id", "sphere", "territory")
+    __slots__ = ("department", "external_id", "known", "sphere", "territory")
 
-    def __init__(self, page: PublicPage, path: str | None, department: str | None) -> None:
+    def __init__(self, page: PublicPage, path: str | None, department: str | None, known: Mapping[str, str]) -> None:
+        self.known = known
         self.external_id = page.external_id
         self.sphere = page.sphere
         self.territory = tuple((path or "").split("/")) if path else ()
@@ -47,14 +57,17 @@ class PageContext:
 
 
 async def read_context(session: AsyncSession, page_ids: Iterable[int]) -> dict[int, PageContext]:
-    """Pages with the path of their territory and the code of their owner, in one query."""
+    """Pages with their territory and their owner, in one query."""
     rows = await session.execute(
-        select(PublicPage, col(Territory.path), col(Department.code))
+        select(PublicPage, col(Territory.path), col(Territory.name), col(Department.code), col(Department.name))
         .outerjoin(Territory, col(Territory.code) == col(PublicPage.territory_code))
         .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
         .where(col(PublicPage.id).in_(list(page_ids)))
     )
-    return {page.id or 0: PageContext(page, path, code) for page, path, code in rows}
+    return {
+        page.id or 0: PageContext(page, path, code, known_of_page(territory, page.address, body))
+        for page, path, territory, code, body in rows
+    }
 
 
 async def departments_by_code(session: AsyncSession) -> dict[str, Department]:
