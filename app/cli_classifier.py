@@ -22,6 +22,7 @@ from app.resources import Resources
 from app.settings import get_settings
 from app.terminal import COMMAND_LINE, change, console, fail, plain_errors, run
 from app.time import utc_now
+from app.triage.facts import CIRCUMSTANCES
 from classifier import Judge
 from classifier import commands as library
 from classifier.__main__ import GivenColumns, Header, LabelColumns, Talk, columns_of
@@ -50,6 +51,9 @@ def train(
         return
     with plain_errors():
         columns = columns_of(text_column, label, header, given)
+    strange = ", ".join(sorted(set(columns.given) - set(CIRCUMSTANCES)))
+    if strange:
+        fail(f"О сообщении служба не узнает {strange}: обстоятельства здесь называются {', '.join(CIRCUMSTANCES)}")
     if columns.labels and "topic" not in columns.labels:
         fail("Судить обращения может модель, которая знает темы: добавьте --label topic=СТОЛБЕЦ")
 

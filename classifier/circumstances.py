@@ -48,7 +48,8 @@ def plain(value: str) -> str:
 
 def numbered(places: Mapping[str, int], values: Sequence[str]) -> Numbers:
     """Of each value its number among those the model knows, or −1."""
-    return np.array([places.get(plain(value), NOTHING) if value else NOTHING for value in values], dtype=np.int64)
+    found = {value: places.get(plain(value), NOTHING) if value else NOTHING for value in set(values)}
+    return np.array([found[value] for value in values], dtype=np.int64)
 
 
 def smoothed(counts: npt.NDArray[np.float64], lent: npt.NDArray[np.float64] | float = 1.0) -> npt.NDArray[np.float64]:

@@ -12,14 +12,20 @@ from classifier.accurate import AccurateJudge
 from classifier.adaptation import adapt
 from classifier.artifact import FORMAT, TEXT_ALONE, read_artifact, write_artifact
 from classifier.circumstances import plain
-from classifier.dataset import Corpus, corpus_of, folds
+from classifier.dataset import Columns, Corpus, corpus_of, folds, read_corpus
 from classifier.encoder import VECTOR
+from classifier.normalise import fingerprint
 from classifier.observed import LEAST_MET, Observed, usual_values
 from classifier.training import Model, resigned, train
 
 CREATED = "2026-11-26T00:00:00Z"
 TOWNS = {"Примерск": "Управа Примерска", "Посёлок Образцовый": "Совет Образцового", "Дальнее": "Администрация Дальнего"}
 PIT = "На Центральной яма на дороге"
+OWN_MESSAGES = Path(__file__).parent / "own_messages.csv"
+MORE_TOWNS = ("Примерск", "Образцовое", "Дальнее", "Лесное")
+DIVIDED = {
+    "Управа Примерска", "Дорожная служба", "Жилищная инспекция", "Комитет образования", "Комитет культуры",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +198,33 @@ def test_tables_and_names_that_do_not_fit_are_refused(taught: Model, tmp_path: P
     for weights in ({"page": 1.0}, {"territory": float("nan")}, {"territory": "много"}):
         wrong = {**blend, "topic": replace(blend["topic"], circumstances=weights)}
         assert "числа смеси" in refused(path, taught, {"blend": wrong}, {})
+
+
+def divided_among_towns(missing: float) -> Corpus:
+    """The invented messages; five of seventeen agencies are one a town, and a town is drawn for each message."""
+    whole = read_corpus(OWN_MESSAGES, Columns(labels={"agency": "agency"}))
+    towns = [MORE_TOWNS[int(fingerprint(text, "town ") * len(MORE_TOWNS))] for text in whole.texts]
+    named = [whole.names["agency"][number] for number in whole.numbers["agency"]]
+    agencies = [f"{name}, {town}" if name in DIVIDED else name for name, town in zip(named, towns, strict=True)]
+    given = [
+        "" if fingerprint(text, "missing ") < missing else town for text, town in zip(whole.texts, towns, strict=True)
+    ]
+    return corpus_of(whole.texts, {"agency": agencies}, {"territory": given})
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_agencies_divided_among_towns_are_told_apart_by_the_territory(missing: float, starter: Judge) -> None:
+    divided = divided_among_towns(missing)
+    model = train(divided, None, [], CREATED, base=starter)
+    metrics = model.manifest.metrics
+    told, of_text = metrics["out_of_fold"]["agency"], metrics["out_of_fold_text_alone"]["agency"]
+    assert told["accuracy"] > of_text["accuracy"] + 0.06
+    assert told["top3"] > of_text["top3"] + 0.08
+    assert model.learnt
+    nameless = np.array(divided.given["territory"]) == ""
+    if missing:
+        right = [
+            (chances["agency"].argmax(axis=1) == divided.numbers["agency"])[nameless].mean()
+            for chances in (model.learnt.honest, model.learnt.of_text)
+        ]
+        assert right[0] > right[1] - 0.03

@@ -92,6 +92,11 @@ async def judged(resources: Resources, *appeals: Appeal) -> list[Appeal]:
     return stored
 
 
+def test_what_the_service_knows_is_documented_for_whoever_trains() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "classifier.md").read_text(encoding="utf-8")
+    assert [name for name in CIRCUMSTANCES if f"| `{name}` |" not in told] == []
+
+
 async def test_the_agency_follows_the_territory_of_the_page(local: Resources, vk: VK, towns: dict[str, str]) -> None:
     appeal = await opened(vk)
     for town, agency in towns.items():
