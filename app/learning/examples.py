@@ -13,12 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.appeals.models import Appeal
-from app.departments.models import Department, Territory
-from app.public_pages.models import PublicPage
-from app.triage.facts import CIRCUMSTANCES, known_of_page
+from app.triage.facts import CIRCUMSTANCES, read_context
 from app.triage.models import LabelChoice
 from app.triage.service import LABEL_KINDS
 from classifier import Judge
+from classifier.circumstances import Known
 from classifier.dataset import Corpus, corpus_of
 from classifier.masking import masked
 from classifier.normalise import fingerprint
@@ -30,9 +29,8 @@ SHORTEST_NAME: Final = 3
 _VOWELS: Final = "аеёиоуыэюяйь"
 _ENDINGS: Final = "ами|ями|ого|его|ому|ему|ой|ей|ою|ею|ом|ем|ым|им|ых|их|ах|ях|а|я|у|ю|е|и|ы|й|ь"
 
-_Choice = tuple[int, str, str, datetime, str, str | None, str | None, str | None, str | None]
-"""Of a label: appeal, kind, label, when; the appeal's words and the name of its author; the territory of its page, the
-page's address, its owner."""
+_Choice = tuple[int, str, str, datetime, str, str | None, int]
+"""Of a label: appeal, kind, label, when; the appeal's words, the name of its author, its page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +74,32 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
     statement = (
         select(
             col(LabelChoice.appeal_id), col(LabelChoice.label_kind), col(LabelChoice.chosen), col(LabelChoice.at),
-            col(Appeal.search_text), col(Appeal.author_name),
-            col(Territory.name), col(PublicPage.address), col(Department.name),
+            col(Appeal.search_text), col(Appeal.author_name), col(Appeal.page_id),
         )
         .join(Appeal, col(Appeal.id) == col(LabelChoice.appeal_id))
-        .join(PublicPage, col(PublicPage.id) == col(Appeal.page_id))
-        .outerjoin(Territory, col(Territory.code) == col(PublicPage.territory_code))
-        .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
         .where(col(LabelChoice.id).in_(select(last.c.id)), func.btrim(col(Appeal.search_text)) != "")
         .order_by(col(LabelChoice.at).desc(), col(LabelChoice.id).desc())
         .limit(MOST_CHOICES)
     )  # fmt: skip
     chosen = list(reversed((await session.execute(statement)).tuples().all()))
-    return await asyncio.to_thread(_gather, chosen, topic_to_group)  # masking 60,000 texts takes seconds
+    pages = await read_context(session, {page_id for *_, page_id in chosen})
+    known = {page_id: page.known for page_id, page in pages.items()}
+    return await asyncio.to_thread(_gather, chosen, known, topic_to_group)  # masking 60,000 texts takes seconds
 
 
-def _gather(chosen: Iterable[_Choice], topic_to_group: Mapping[str, str]) -> Examples:
+def _gather(chosen: Iterable[_Choice], of_pages: Mapping[int, Known], topic_to_group: Mapping[str, str]) -> Examples:
     """One message an appeal out of its labels, the oldest label first."""
     texts: dict[int, str] = {}
     written: dict[int, str] = {}
     labels: dict[int, dict[str, str]] = {}
     times: dict[int, datetime] = {}
-    pages: dict[int, dict[str, str]] = {}
-    for appeal_id, kind, label, at, text, author, *page in chosen:
+    pages: dict[int, Known] = {}
+    for appeal_id, kind, label, at, text, author, page_id in chosen:
         if appeal_id not in texts:
             texts[appeal_id], written[appeal_id] = without_author(masked(text), author), text
         labels.setdefault(appeal_id, {})[kind] = label
         times[appeal_id] = at
-        pages[appeal_id] = known_of_page(*page)
+        pages[appeal_id] = of_pages[page_id]
     for of_appeal in labels.values():
         group = topic_to_group.get(of_appeal.get("topic", ""))
         if group:

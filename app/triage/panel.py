@@ -24,6 +24,7 @@ from classifier.places import Gazetteer
 MOST_FOUND = 8
 HEARD = {
     "territory": "учтена территория страницы",
+    "municipality": "учтён муниципалитет страницы",
     "page": "учтён адрес страницы",
     "body": "учтён владелец страницы",
 }

@@ -98,7 +98,7 @@ async def test_a_history_without_topics_is_refused_before_anything_is_trained(
     )
     assert "нет столбца «Где»" in await refused("train", "--data", str(export), *COLUMNS, "--given", "territory=Где")
     said = await refused("train", "--data", str(export), *COLUMNS, "--given", "улица=Кому", "--given", "page=Кому")
-    assert "служба не узнает улица: обстоятельства здесь называются territory, page, body" in said
+    assert "служба не узнает улица: обстоятельства здесь называются territory, municipality, page, body" in said
     assert await rows(resources, ModelVersion) == []
     assert list((resources.settings.data_dir / FOLDER).iterdir()) == []
 

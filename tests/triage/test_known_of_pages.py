@@ -14,7 +14,7 @@ from app.learning.comparison import compare
 from app.learning.examples import known_to, read_examples
 from app.public_pages.models import PublicPage
 from app.resources import Resources
-from app.triage.facts import CIRCUMSTANCES
+from app.triage.facts import CIRCUMSTANCES, read_context
 from app.triage.models import LabelChoice
 from app.triage.panel import topic_panel
 from app.triage.service import judge_and_route
@@ -114,6 +114,23 @@ async def test_a_batch_asks_for_its_pages_once(local: Resources, vk: VK) -> None
     assert pages == [1, 1]
 
 
+async def test_a_page_of_a_settlement_is_known_with_its_municipality(resources: Resources, vk: VK) -> None:
+    async with resources.database.transaction() as session:
+        for code, name, above in (
+            ("52999000", "Примерский район", "52000000"), ("52999401", "Дальняя", "52999000"),
+        ):  # fmt: skip
+            session.add(Territory(code=code, name=name, parent_code=above, path=f"52000000/{code}"))
+            await session.flush()
+        page = await session.get_one(PublicPage, vk.page.id)
+        page.territory_code = "52999401"
+    async with resources.database.transaction() as session:
+        known = (await read_context(session, [page.id or 0]))[page.id or 0].known
+        assert known == {"territory": "Дальняя", "municipality": "Примерский район"}
+        (await session.get_one(PublicPage, page.id)).territory_code = None
+    async with resources.database.transaction() as session:
+        assert (await read_context(session, [page.id or 0]))[page.id or 0].known == {}
+
+
 async def test_the_card_says_that_the_territory_spoke_for_the_topic(
     resources: Resources, vk: VK, towns: dict[str, str]
 ) -> None:
@@ -148,7 +165,8 @@ async def test_what_people_label_is_told_with_its_page_and_models_are_compared_s
     await settle(local, vk.page, ELSEWHERE)
     async with local.database.transaction() as session:
         corpus = known_to((await read_examples(session, {})).corpus, local.judge.manifest.labels)
-    told = dict(zip(CIRCUMSTANCES, (ELSEWHERE, "https://vk.com/primersk", department.name), strict=True))
+    names = (ELSEWHERE, ELSEWHERE, "https://vk.com/primersk", department.name)
+    told = dict(zip(CIRCUMSTANCES, names, strict=True))
     assert corpus.known == [told] * 3
     found = compare(local.judge, local.judge, corpus, champion_version=None)
     assert found.kinds["agency"].champion == found.kinds["agency"].challenger == 1
