@@ -23,7 +23,7 @@ from classifier.likeness import marks_of, rank
 MOST_TOPICS = 3
 MOST_COMPARED = 50
 """So many of the newest answered appeals of each likely topic are compared."""
-MOST_RANKED = 30
+MOST_RANKED = 15
 MOST_SHOWN = 3
 NEAR_FROM = 0.12
 SAME_TERRITORY = 0.05
@@ -87,22 +87,23 @@ def newest_answered(appeal: Appeal, topics: Sequence[str], actor: Actor) -> Sele
     return compared(actor).add_columns(is_near).where(_appeal.id.in_(select(hits.c.id)))
 
 
-async def _answers_to(session: AsyncSession, appeal_ids: Sequence[int]) -> dict[int, list[Answer]]:
+async def _answers_to(session: AsyncSession, appeal_ids: Sequence[int]) -> dict[int, list[Any]]:
     """Of each appeal the parts of the last final answer that its author has got."""
-    delivered = select(Answer).where(
+    parts_told = select(_answer.appeal_id, _answer.follows_id, _answer.text, _answer.delivered_at, _answer.created_at)
+    delivered = parts_told.where(
         _answer.appeal_id.in_(appeal_ids),
         _answer.state == AnswerState.DELIVERED,
         ~_answer.is_interim,
         ~_answer.is_question,
     )
-    parts: dict[int, list[Answer]] = {}
-    for answer in await session.scalars(delivered.order_by(_answer.id)):
+    parts: dict[int, list[Any]] = {}
+    for answer in await session.execute(delivered.order_by(_answer.id)):
         before = parts.get(answer.appeal_id, []) if answer.follows_id is not None else []
         parts[answer.appeal_id] = [*before, answer]
     return parts
 
 
-def _precedent(row: Any, share: float, parts: Sequence[Answer]) -> Precedent:
+def _precedent(row: Any, share: float, parts: Sequence[Any]) -> Precedent:
     author = row.author_name or ""
     return Precedent(
         id=row.id,

@@ -5,9 +5,8 @@ What may be alike is found by indexes (fingerprints, bands of a stretch of time)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, Integer, Select, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,8 +31,7 @@ _page = PublicPage.__table__.c  # type: ignore[attr-defined]
 _department = Department.__table__.c  # type: ignore[attr-defined]
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
+class Alike(NamedTuple):
     """Another appeal with the same words, or nearly so. `share` is what they have in common, 1 for equal ones."""
 
     id: int
@@ -93,11 +91,13 @@ async def alike(session: AsyncSession, appeal: Appeal, actor: Actor) -> list[Ali
     ).all()
     marks, *others = marks_of([appeal.search_text[:LONGEST_COMPARED], *(row.words for row in rows)])
     shares = overlaps(marks, others)
+    author = (appeal.platform, appeal.author_external_id)
     found = [
-        _alike(row, appeal, 1.0 if row.fingerprint == likeness.fingerprint else share)
+        _alike(row, author, 1.0 if row.fingerprint == likeness.fingerprint else share)
         for row, share in zip(rows, shares, strict=True)
+        if row.fingerprint == likeness.fingerprint or share >= ALIKE_FROM
     ]
-    return sorted((one for one in found if one.share >= ALIKE_FROM), key=_by_nearness)
+    return sorted(found, key=_by_nearness)
 
 
 def _by_nearness(one: Alike) -> tuple[bool, float, int]:
@@ -118,14 +118,12 @@ def compared(actor: Actor) -> Select[Any]:
     )  # fmt: skip
 
 
-def _alike(row: Any, appeal: Appeal, share: float) -> Alike:
-    author = (row.platform, row.author_external_id)
-    is_same_author = author == (appeal.platform, appeal.author_external_id)
+def _alike(row: Any, author: tuple[str, str], share: float) -> Alike:
     return Alike(
         id=row.id,
         words=row.words,
         author=row.author_name or "",
-        is_same_author=is_same_author,
+        is_same_author=(row.platform, row.author_external_id) == author,
         state=row.state,
         page=row.page,
         department=row.department,
