@@ -24,6 +24,7 @@ Known = Mapping[str, str]
 NOTHING: Final = -1
 NOTICEABLE: Final = math.log(2)
 """A circumstance that made a label twice as likely is worth a word."""
+LENT: Final = tuple(2.0**power for power in range(11))
 _SCHEMES: Final = ("https://", "http://")
 _HOSTS: Final = ("www.", "m.")
 
@@ -52,18 +53,32 @@ def numbered(places: Mapping[str, int], values: Sequence[str]) -> Numbers:
     return np.array([found[value] for value in values], dtype=np.int64)
 
 
-def smoothed(counts: npt.NDArray[np.float64], lent: npt.NDArray[np.float64] | float = 1.0) -> npt.NDArray[np.float64]:
+def smoothed(counts: npt.NDArray[np.float64], lent: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
     """P(column | row) out of counts; each row is ``lent`` so many messages spread as the columns are."""
     share = (counts.sum(axis=0) + 1e-3) / (max(counts.sum(), 1.0) + 1e-3 * counts.shape[1])
     return np.asarray((counts + lent * share) / (counts.sum(axis=1, keepdims=True) + lent))
 
 
 def log_given(met: npt.NDArray[np.generic]) -> Floats:
-    """ln P(value | label), label × value, out of how often they met.
+    """ln P(value | label), label × value, out of how often they met; zeros for a value that met none.
 
-    A message is lent even to a label that only ever met one value: that is no proof that it will not meet another.
+    How much each label is lent the counts say themselves: with a single message hundreds of pages told next to nothing,
+    for a frequent label was ruled out by any page it had not met yet, and a rare one by none.
     """
-    return np.log(smoothed(met.astype(np.float64))).astype(np.float32)
+    counts = met.astype(np.float64)
+    return np.where(counts.any(axis=0), np.log(smoothed(counts, lent_by(counts))), 0.0).astype(np.float32)
+
+
+def lent_by(counts: npt.NDArray[np.float64]) -> float:
+    """How many messages to lend each label: so many that the value of each message is likeliest by all others."""
+    labels, values = np.nonzero(counts)
+    times, of_label = counts[labels, values], counts.sum(axis=1)[labels]
+    share = (counts.sum(axis=0) / max(counts.sum(), 1.0))[values]
+
+    def likelihood(lent: float) -> float:
+        return float(times @ np.log((times - 1 + lent * share) / (of_label - 1 + lent)))
+
+    return max(LENT, key=likelihood)
 
 
 def voice(log_of: Floats, numbers: Numbers) -> Floats:

@@ -11,7 +11,7 @@ from classifier import ArtifactRejected, Judge
 from classifier.accurate import AccurateJudge
 from classifier.adaptation import adapt
 from classifier.artifact import FORMAT, TEXT_ALONE, read_artifact, write_artifact
-from classifier.circumstances import plain
+from classifier.circumstances import lent_by, log_given, plain
 from classifier.dataset import Columns, Corpus, corpus_of, folds, read_corpus
 from classifier.encoder import VECTOR
 from classifier.normalise import fingerprint
@@ -107,6 +107,22 @@ def test_a_value_hears_nothing_of_its_own_fold(region: Corpus) -> None:
         again = observed.heard_unseen(other, fold_of)["agency", "territory"]
         np.testing.assert_array_equal(again[fold_of == fold], heard[fold_of == fold])
         assert not np.array_equal(again[fold_of != fold], heard[fold_of != fold])
+
+
+def test_what_a_label_has_not_met_is_unlikely_and_never_impossible() -> None:
+    met = np.array([[3000, 0, 2, 0], [0, 4, 1, 0], [0, 0, 0, 0]], dtype=np.uint32)
+    logs = log_given(met)
+    np.testing.assert_allclose(np.exp(logs[:, :3]).sum(axis=1), 1, atol=1e-5)
+    assert logs[0, 0] > logs[1, 0] > logs[0, 1]
+    assert logs[1, 1] > logs[2, 1] > logs[0, 1]
+    assert (logs[:, 3] == 0).all()
+
+
+def test_labels_are_lent_little_where_each_keeps_to_its_own_value_and_much_where_all_meet_all() -> None:
+    assert lent_by(np.eye(4) * 25) == 1
+    drawn = np.random.default_rng(3).multinomial(200, [1 / 50] * 50, size=6)
+    assert lent_by(drawn.astype(np.float64)) >= 256
+    assert lent_by(np.zeros((3, 4))) == 1
 
 
 def test_values_that_mean_nothing_bring_nothing_out_of_fold(region: Corpus) -> None:
