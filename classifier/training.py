@@ -57,6 +57,14 @@ class Learnt:
     of_text: dict[str, Probabilities]
     """Where circumstances are known: the same of a blend that hears none of them."""
 
+    def unheard(self) -> dict[str, Probabilities]:
+        """Where circumstances are known: what the blend that hears them thinks of rows about which none is known.
+
+        A threshold must hold for these too. Where that cannot be, it is the target itself: a probability that means
+        what it says needs no other.
+        """
+        return self.blended.judge(replace(self.unseen, heard={})) if self.unseen.heard else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -233,11 +241,16 @@ def _signed(
     metrics = {"out_of_fold": _figures(learnt.honest, learnt.unseen)}
     if learnt.of_text:
         metrics["out_of_fold_text_alone"] = _figures(learnt.of_text, learnt.unseen)
+    unheard = learnt.unheard()
     for kind, chances in learnt.honest.items():
         known = learnt.unseen.labels[kind] != UNLABELLED
         labels = learnt.unseen.labels[kind][known]
         targets[kind] = SURE if metrics["out_of_fold"][kind]["coverage95"] >= LEAST_COVERAGE else FAIRLY_SURE
         thresholds[kind] = threshold_for(chances[known], labels, targets[kind])
+        if kind in unheard:
+            thresholds[kind] = max(
+                thresholds[kind], min(threshold_for(unheard[kind][known], labels, targets[kind]), targets[kind])
+            )
     manifest = Manifest(
         version="",
         created=created,

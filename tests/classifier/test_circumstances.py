@@ -60,6 +60,13 @@ def test_the_territory_tells_what_the_text_cannot(taught: Model, local: Judge) -
     assert {town: agency(local, {"territory": town}) for town in TOWNS} == TOWNS
 
 
+def test_a_message_without_its_territory_is_not_taken_for_sure(taught: Model, local: Judge) -> None:
+    threshold = taught.manifest.thresholds["agency"]
+    told, silent = local.judge([PIT, PIT], [{"territory": "Примерск"}, {}])
+    assert silent.agency[0].probability < 0.6 < threshold <= taught.manifest.targets["agency"]
+    assert told.agency[0].probability >= threshold
+
+
 def test_values_are_compared_without_case_spaces_and_yo(local: Judge) -> None:
     written = local.chances([PIT], [{"territory": "Посёлок Образцовый"}]).labels["agency"]
     for other in ("ПОСЕЛОК ОБРАЗЦОВЫЙ", "  посёлок   образцовый "):
