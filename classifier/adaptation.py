@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array
 
 from classifier.artifact import Arrays, Manifest, given_name
 from classifier.calibration import (
@@ -31,7 +31,6 @@ from classifier.calibration import (
 from classifier.circumstances import Known
 from classifier.dataset import FOLDS, UNLABELLED, Corpus, Source, folds
 from classifier.evaluation import figures_by_fold
-from classifier.features import counted, ngrams, read
 from classifier.judge import Judge, seen_print
 from classifier.masking import masked
 from classifier.tables import DataIsWrong
@@ -131,17 +130,7 @@ def _in_the_models_numbers(manifest: Manifest, corpus: Corpus) -> dict[str, Labe
 
 
 def _rows_of(judge: Judge, arrays: Arrays, texts: list[str], known: Sequence[Known] | None) -> _Rows:
-    batch = read(texts)
-    words, letters = judge.word_weights(), judge.letters.dense()
-    matrix = csr_array(
-        hstack(
-            [
-                judge.vocabulary.weigh(counted(ngrams(batch))).sparse(len(words)),
-                judge.letters.vocabulary.transform(batch)[:, : len(letters)],
-            ],
-            format="csr",
-        )
-    )
+    words, letters, matrix = judge.word_weights(), judge.letters.dense(), judge.rows_of(texts)
     total = matrix[:, : len(words)] @ words + matrix[:, len(words) :] @ letters + arrays["intercepts"]
     margins = {kind: np.asarray(total[:, place], dtype=np.float32) for kind, place in judge.columns.items()}
     alike = np.asarray((matrix @ matrix.T).todense(), dtype=np.float32) + np.float32(BIAS)

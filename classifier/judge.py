@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array, hstack
 
 from classifier import calibration
 from classifier.artifact import Arrays, Manifest, given_name, read_artifact
@@ -143,6 +144,13 @@ class Judge:
         if known is not None and len(known) != len(texts):
             raise ValueError(f"{len(texts)} messages, but something is known of {len(known)}")
         return known if known and self.circumstances.logs else ()
+
+    def rows_of(self, texts: Sequence[str]) -> csr_array:
+        """Messages as rows of all weighted columns: those of :meth:`word_weights`, then those of the letters."""
+        batch = read(texts)
+        words = self.vocabulary.weigh(counted(ngrams(batch))).sparse(len(self._words))
+        letters = self.letters.vocabulary.transform(batch)[:, : self.letters.size]
+        return csr_array(hstack([words, letters], format="csr"))
 
     def word_weights(self) -> npt.NDArray[np.float32]:
         """What each weighted column of the vocabulary adds to each label."""
