@@ -22,11 +22,11 @@ from app.resources import Resources
 from app.settings import get_settings
 from app.terminal import COMMAND_LINE, change, console, fail, plain_errors, run
 from app.time import utc_now
+from app.triage.facts import CIRCUMSTANCES
 from classifier import Judge
 from classifier import commands as library
-from classifier.__main__ import Header, LabelColumns, Talk, labels_of
+from classifier.__main__ import GivenColumns, Header, LabelColumns, Talk, columns_of
 from classifier.__main__ import TextColumn as TextColumnName
-from classifier.dataset import Columns
 
 classifier_app = typer.Typer(no_args_is_help=True, help="Модель: обучение, сравнение, замена, возврат.")
 Data = Annotated[Path | None, typer.Option("--data", exists=True, dir_okay=False, help="CSV, CSV.GZ или XLSX.")]
@@ -38,6 +38,7 @@ def train(
     data: Data = None,
     text_column: TextColumnName = None,
     label: LabelColumns = None,
+    given: GivenColumns = None,
     talk: Talk = None,
     header: Header = None,
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Не опираться на поставляемую модель")] = False,
@@ -49,7 +50,10 @@ def train(
         typer.echo(run(lambda resources: _teach(resources, actor)))
         return
     with plain_errors():
-        columns = Columns(text_column, labels_of(label), header)
+        columns = columns_of(text_column, label, header, given)
+    strange = ", ".join(sorted(set(columns.given) - set(CIRCUMSTANCES)))
+    if strange:
+        fail(f"О сообщении служба не узнает {strange}: обстоятельства здесь называются {', '.join(CIRCUMSTANCES)}")
     if columns.labels and "topic" not in columns.labels:
         fail("Судить обращения может модель, которая знает темы: добавьте --label topic=СТОЛБЕЦ")
 
@@ -111,6 +115,7 @@ def evaluate(
     version: Annotated[str, typer.Option(help="Версия; пусто: работающая")] = "",
     text_column: TextColumnName = None,
     label: LabelColumns = None,
+    given: GivenColumns = None,
     header: Header = None,
 ) -> None:
     """Измерить модель из реестра на размеченных строках."""
@@ -119,7 +124,7 @@ def evaluate(
         async with resources.database.transaction() as session:
             row = await registry.find(session, version) if version else await registry.champion(session)
         judge = Judge(*read_model(resources.settings, row))
-        columns = Columns(text_column, labels_of(label), header)
+        columns = columns_of(text_column, label, header, given)
         for figures in library.evaluate(judge, data, columns, None, console):
             typer.echo(f"{figures['label']}: " + ", ".join(_figure(name, figures[name]) for name in SHOWN))
 

@@ -41,6 +41,10 @@ LabelColumns = Annotated[
     list[str] | None,
     typer.Option("--label", help="ИМЯ=СТОЛБЕЦ, имя или номер от 0; можно несколько раз. По умолчанию — метки модели."),
 ]
+GivenColumns = Annotated[
+    list[str] | None,
+    typer.Option("--given", help="ИМЯ=СТОЛБЕЦ: что известно кроме текста, например territory; можно несколько раз."),
+]
 Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Есть ли строка имён; по умолчанию видно само.")
 ]
@@ -58,6 +62,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="Папка модели: model.npz, manifest.json, card.md.")],
     text_column: TextColumn = None,
     label: LabelColumns = None,
+    given: GivenColumns = None,
     talk: Talk = None,
     header: Header = None,
     from_scratch: Annotated[
@@ -70,7 +75,7 @@ def train(
     ] = False,
 ) -> None:
     """Обучает модель на всех строках и записывает её с паспортом и карточкой."""
-    columns = Columns(text_column, labels_of(label), header)
+    columns = columns_of(text_column, label, header, given)
     trained = commands.train(
         data, columns, talk, out, screen,
         from_scratch=from_scratch, held_out=held_out, accurate=tier is Tier.ACCURATE, meanings=meanings,
@@ -96,6 +101,7 @@ def evaluate(
     data: Data,
     text_column: TextColumn = None,
     label: LabelColumns = None,
+    given: GivenColumns = None,
     talk: Talk = None,
     header: Header = None,
     model: ModelPath = None,
@@ -104,7 +110,7 @@ def evaluate(
 ) -> None:
     """Измеряет качество готовой модели на размеченных строках."""
     judge = _judge(model, tier)
-    columns = Columns(text_column, labels_of(label), header)
+    columns = columns_of(text_column, label, header, given)
     figures = commands.evaluate(judge, data, columns, talk, screen)
     if as_json:
         for one in figures:
@@ -128,33 +134,42 @@ def predict(
     ] = None,
     model: ModelPath = None,
     tier: TierChoice = Tier.DEFAULT,
+    given: Annotated[
+        list[str] | None, typer.Option("--given", help="ИМЯ=ЗНАЧЕНИЕ обо всех сообщениях; можно несколько раз.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Судит сообщения. Строки стандартного ввода становятся строками JSON."""
-    judge = _judge(model, tier)
+    judge, known = _judge(model, tier), pairs_of("--given", "ИМЯ=ЗНАЧЕНИЕ", given)
+    for sentence in commands.circumstances_for(judge, known):
+        screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
     if texts and not as_json:
-        for text, judgement in zip(texts, judge.judge(texts), strict=True):
+        for text, judgement in zip(texts, judge.judge(texts, [known] * len(texts)), strict=True):
             Console().print(_judgement_table(text, judgement))
         return
     for batch in _batches(texts or _lines()):
-        for text, judgement in zip(batch, judge.judge(batch), strict=True):
+        for text, judgement in zip(batch, judge.judge(batch, [known] * len(batch)), strict=True):
             line = json.dumps({"text": text, **commands.as_plain(judgement)}, ensure_ascii=False)
             sys.stdout.buffer.write(line.encode("utf-8", errors="replace") + b"\n")
         sys.stdout.flush()
 
 
-def labels_of(given: list[str] | None) -> dict[str, str] | None:
-    """``NAME=COLUMN`` pairs; the first ``=`` divides. Raises ``DataIsWrong``."""
-    if not given:
-        return None
-    pairs = [one.partition("=") for one in given]
-    for name, _, column in pairs:
-        if not name.replace("_", "a").replace("-", "a").isalnum() or not column or name in RESERVED:
-            raise DataIsWrong(f"--label ждёт ИМЯ=СТОЛБЕЦ, а получено «{name}={column}»; имя — буквы, цифры, _ и -.")
-    labels = {name: column for name, _, column in pairs}
-    if len(labels) < len(pairs):
-        raise DataIsWrong("--label называет одну метку дважды.")
-    return labels
+def columns_of(text: str | None, labels: list[str] | None, header: bool | None, given: list[str] | None) -> Columns:
+    """The columns as they were typed. Raises ``DataIsWrong``."""
+    circumstances = pairs_of("--given", "ИМЯ=СТОЛБЕЦ", given)
+    return Columns(text, pairs_of("--label", "ИМЯ=СТОЛБЕЦ", labels) or None, header, circumstances)
+
+
+def pairs_of(option: str, form: str, typed: list[str] | None) -> dict[str, str]:
+    """``NAME=VALUE`` pairs; the first ``=`` divides. Raises ``DataIsWrong``."""
+    pairs = [one.partition("=") for one in typed or ()]
+    for name, _, value in pairs:
+        if not name.replace("_", "a").replace("-", "a").isalnum() or not value or name in RESERVED:
+            raise DataIsWrong(f"{option} ждёт {form}, а получено «{name}={value}»; имя — буквы, цифры, _ и -.")
+    named = {name: value for name, _, value in pairs}
+    if len(named) < len(pairs):
+        raise DataIsWrong(f"{option} называет одно имя дважды.")
+    return named
 
 
 def _judge(model: Path | None, tier: Tier) -> Judge:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from classifier.artifact import Arrays, Manifest, read_artifact
 from classifier.calibration import Probabilities, logarithm, softmax, voice_of_finer
+from classifier.circumstances import Known
 from classifier.companion import FILE_NAME, read_companion
 from classifier.dense import Dense
 from classifier.encoder import Encoder, encoder
@@ -85,8 +86,8 @@ class AccurateJudge(Judge):
         folder = file if file.is_dir() else file.parent
         return cls(manifest, arrays, read_companion(folder / FILE_NAME, manifest.labels, shipped.seal), shipped)
 
-    def _batch(self, texts: Sequence[str]) -> Chances:
-        chances = super()._batch(texts)
+    def _batch(self, texts: Sequence[str], known: Sequence[Known] = ()) -> Chances:
+        chances = super()._batch(texts, known)
         best = np.min([chances.labels[kind].max(axis=1) for kind in self.kinds], axis=0)
         unsure = np.flatnonzero(best < self._sure)
         if len(unsure):

@@ -7,17 +7,18 @@ is a weighted sum of the messages themselves, so thousands of messages cost seco
 kind, size and speed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array
 
 from classifier.artifact import Arrays, Manifest, given_name
 from classifier.calibration import (
+    Heard,
     KindBlend,
     Probabilities,
     Sigmoid,
@@ -27,9 +28,9 @@ from classifier.calibration import (
     softmax,
     voice_of_coarser,
 )
+from classifier.circumstances import Known
 from classifier.dataset import FOLDS, UNLABELLED, Corpus, Source, folds
 from classifier.evaluation import figures_by_fold
-from classifier.features import counted, ngrams, read
 from classifier.judge import Judge, seen_print
 from classifier.masking import masked
 from classifier.tables import DataIsWrong
@@ -54,8 +55,10 @@ class _Rows:
     matrix: csr_array
     alike: Floats
     margins: dict[str, Floats]
+    heard: Heard
     voices: dict[str, Floats]
-    """What the coarser kinds say of each label of a kind, as the base guessed them, and the favour it finds."""
+    """What the coarser kinds, as the base guessed them, and the circumstances say of each label of a kind, and the
+    favour it finds."""
 
 
 def adapt(
@@ -76,7 +79,7 @@ def adapt(
     numbers = _in_the_models_numbers(manifest, corpus)
     judge = Judge(manifest, arrays)
     step("признаки")
-    rows = _rows_of(judge, arrays, [masked(text) for text in corpus.texts])
+    rows = _rows_of(judge, arrays, [masked(text) for text in corpus.texts], corpus.known)
     fold_of = folds(corpus.texts)
     unseen = {kind: margins.copy() for kind, margins in rows.margins.items()}
     for fold in range(FOLDS):
@@ -92,8 +95,8 @@ def adapt(
     corrected["seen"] = np.unique(np.append(arrays["seen"], [seen_print(text) for text in corpus.texts])).astype(
         np.uint32
     )
-    honest = probabilities(unseen, manifest.blend, _given(manifest, arrays))
-    before = probabilities(rows.margins, manifest.blend, _given(manifest, arrays))
+    honest = probabilities(unseen, manifest.blend, _given(manifest, arrays), rows.heard)
+    before = probabilities(rows.margins, manifest.blend, _given(manifest, arrays), rows.heard)
     metrics = {
         "out_of_fold": _figures(honest, numbers, fold_of),
         "base": _figures(before, numbers, fold_of),
@@ -126,32 +129,26 @@ def _in_the_models_numbers(manifest: Manifest, corpus: Corpus) -> dict[str, Labe
     return numbers
 
 
-def _rows_of(judge: Judge, arrays: Arrays, texts: list[str]) -> _Rows:
-    batch = read(texts)
-    words, letters = judge.word_weights(), judge.letters.dense()
-    matrix = csr_array(
-        hstack(
-            [
-                judge.vocabulary.weigh(counted(ngrams(batch))).sparse(len(words)),
-                judge.letters.vocabulary.transform(batch)[:, : len(letters)],
-            ],
-            format="csr",
-        )
-    )
+def _rows_of(judge: Judge, arrays: Arrays, texts: list[str], known: Sequence[Known] | None) -> _Rows:
+    words, letters, matrix = judge.word_weights(), judge.letters.dense(), judge.rows_of(texts)
     total = matrix[:, : len(words)] @ words + matrix[:, len(words) :] @ letters + arrays["intercepts"]
     margins = {kind: np.asarray(total[:, place], dtype=np.float32) for kind, place in judge.columns.items()}
     alike = np.asarray((matrix @ matrix.T).todense(), dtype=np.float32) + np.float32(BIAS)
-    return _Rows(matrix, alike, margins, _voices(judge.manifest, arrays, margins))
+    heard = judge.circumstances.heard(known) if known else {}
+    return _Rows(matrix, alike, margins, heard, _voices(judge.manifest, arrays, margins, heard))
 
 
-def _voices(manifest: Manifest, arrays: Arrays, margins: Mapping[str, Floats]) -> dict[str, Floats]:
-    guessed = probabilities(margins, manifest.blend, _given(manifest, arrays))
+def _voices(manifest: Manifest, arrays: Arrays, margins: Mapping[str, Floats], heard: Heard) -> dict[str, Floats]:
+    guessed = probabilities(margins, manifest.blend, _given(manifest, arrays), heard)
     given = _given(manifest, arrays)
     said = {}
     for kind, values in margins.items():
         voice = np.zeros_like(values) + np.asarray(manifest.blend[kind].favours or 0, dtype=np.float32)
         for coarser, weight in manifest.blend[kind].coarser.items():
             voice += np.float32(weight) * voice_of_coarser(guessed[coarser], given[coarser, kind])
+        for circumstance, weight in manifest.blend[kind].circumstances.items():
+            if (kind, circumstance) in heard:
+                voice += np.float32(weight) * heard[kind, circumstance]
         said[kind] = voice
     return said
 

@@ -6,7 +6,7 @@ import math
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +16,11 @@ import numpy.typing as npt
 from classifier.calibration import KindBlend, Sigmoid
 from classifier.features import BUCKET_BITS, LETTERS, WORDS, signature
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Changes whenever an older program would misread the file: other features, other arrays."""
-READABLE: Final = (2, FORMAT)
+TEXT_ALONE: Final = 3
+"""The format of a model that knows no circumstances: programs before them read it too."""
+READABLE: Final = (2, TEXT_ALONE, FORMAT)
 """Format 2 knows no favours; all else is the same."""
 PACKING: Final = 7
 """How hard a file is packed, 1…9: harder than this saves a hundredth and takes five times as long."""
@@ -68,7 +70,9 @@ class Manifest:
     provenance: dict[str, Any]
     features: str
     """Signature of the features the weights belong to."""
-    format: int = FORMAT
+    circumstances: dict[str, list[str]] = field(default_factory=dict)
+    """Of each circumstance the values the model knows, as :func:`classifier.circumstances.plain` spells them."""
+    format: int = TEXT_ALONE
 
     @property
     def kinds(self) -> list[str]:
@@ -77,7 +81,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Readable JSON in UTF-8."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(_fields(self), ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
@@ -96,6 +100,15 @@ class Manifest:
             raise ArtifactRejected(f"Паспорт модели не читается: {error!r}.") from error
 
 
+def _fields(manifest: Manifest) -> dict[str, Any]:
+    """All fields; of circumstances no word where there are none, as in a file of before."""
+    fields = asdict(manifest)
+    for one in (fields, *fields["blend"].values()):
+        if not one["circumstances"]:
+            del one["circumstances"]
+    return fields
+
+
 def _kind_blend(values: dict[str, Any]) -> KindBlend:
     return KindBlend(**{**values, "sigmoid": Sigmoid(**values["sigmoid"])})
 
@@ -110,6 +123,11 @@ def given_name(kinds: list[str], coarse: str, fine: str) -> str:
     return f"given_{kinds.index(coarse)}_{kinds.index(fine)}"
 
 
+def met_name(manifest: Manifest, kind: str, circumstance: str) -> str:
+    """Name of the table of how often each label of a kind and each value of a circumstance met."""
+    return f"met_{manifest.kinds.index(kind)}_{sorted(manifest.circumstances).index(circumstance)}"
+
+
 def content_hash(manifest: Manifest, arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     """SHA-256 over all arrays (names, types, shapes, bytes) and all fields except the hash and the version."""
     digest = hashlib.sha256()
@@ -117,8 +135,8 @@ def content_hash(manifest: Manifest, arrays: Mapping[str, npt.NDArray[Any]]) -> 
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())
-    fields = {name: value for name, value in asdict(manifest).items() if name not in ("sha256", "version")}
-    for blend in fields["blend"].values() if manifest.format < FORMAT else ():
+    fields = {name: value for name, value in _fields(manifest).items() if name not in ("sha256", "version")}
+    for blend in fields["blend"].values() if manifest.format < TEXT_ALONE else ():
         del blend["favours"]  # the hash of an older file knows nothing of them
     digest.update(json.dumps(fields, ensure_ascii=False, sort_keys=True).encode())
     return digest.hexdigest()
@@ -196,12 +214,15 @@ def _check_labels(manifest: Manifest) -> None:
         raise ArtifactRejected("В паспорте модели темы и группы тем не соответствуют друг другу.")
     if set(manifest.thresholds) != {*labels, "appeal"}:
         raise ArtifactRejected("В паспорте модели нет порогов.")
+    if not all(_is_list_of_names(values) for values in manifest.circumstances.values()):
+        raise ArtifactRejected("В паспорте модели значения обстоятельств неполны или повторяются.")
     if manifest.features != signature():
         raise ArtifactRejected("Модель обучена на других признаках, чем вычисляет эта программа.")
 
 
 def _is_list_of_names(names: Any) -> bool:
-    return bool(names) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+    is_list = isinstance(names, list) and bool(names)
+    return is_list and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
 
 
 def _check_numbers(manifest: Manifest) -> None:
@@ -213,9 +234,10 @@ def _check_numbers(manifest: Manifest) -> None:
     for place, kind in enumerate(kinds if is_fitting else []):
         blend = manifest.blend[kind]
         is_fitting &= set(blend.coarser) <= set(kinds[:place]) and set(blend.finer) <= set(kinds[place + 1 :])
+        is_fitting &= set(blend.circumstances) <= set(manifest.circumstances)
         is_fitting &= len(blend.favours) in (0, len(manifest.labels[kind]))
         numbers += [blend.sigmoid.power, blend.sigmoid.shift, blend.own, *blend.coarser.values(), *blend.finer.values()]
-        numbers += blend.favours
+        numbers += [*blend.circumstances.values(), *blend.favours]
     if not is_fitting or not all(isinstance(one, (int, float)) and math.isfinite(one) for one in numbers):
         raise ArtifactRejected("В паспорте модели числа смеси неполны или испорчены.")
 
@@ -225,7 +247,9 @@ def _expected(manifest: Manifest, arrays: Arrays) -> dict[str, tuple[type[np.gen
     labels = sum(count.values())
     length = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     pairs = [(coarse, fine) for place, coarse in enumerate(kinds) for fine in kinds[place + 1 :]]
+    values = {name: len(names) for name, names in manifest.circumstances.items()}
     expected: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+        **{met_name(manifest, kind, one): (np.uint32, (count[kind], values[one])) for kind in kinds for one in values},
         **{given_name(kinds, *pair): (np.float32, (count[pair[1]], count[pair[0]])) for pair in pairs},
         "intercepts": (np.float32, (labels,)),
         "appeal_weights": (np.float32, (length.get("appeal_buckets", 0),)),

@@ -1,7 +1,7 @@
 """Finds the numbers of each :class:`~classifier.calibration.KindBlend` on margins of rows the models had not seen."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +25,11 @@ from classifier.linear import Labels
 Floats = npt.NDArray[np.float32]
 ROUNDS: Final = 250
 """Of the simplex; the loss no longer moves in its fourth digit."""
+MORE_ROUNDS: Final = 100
+"""For each circumstance that is to be weighed too."""
+LOUDEST: Final = 2.0
+"""The most a circumstance may weigh: an observation counts once, or less where others have told the same. Nor may it
+speak against what it says, which only undoes what a coarser kind has heard already."""
 MOST_ROWS: Final = 5_000
 """Ten numbers need no more."""
 PULL: Final = 5.0
@@ -44,12 +49,15 @@ class Unseen:
     """P(coarse | fine) as each fold knew it."""
     followers: dict[str, str]
     """Kinds that follow from a finer one: group → topic."""
+    heard: dict[tuple[str, str], Floats] = field(default_factory=dict)
+    """What each kind hears of each circumstance, row by row through the table that the row's fold knew."""
 
     def where(self, mask: npt.NDArray[np.bool_]) -> "Unseen":
         """The rows chosen by the mask."""
         margins = {kind: [one[mask] for one in members] for kind, members in self.margins.items()}
         labels = {kind: values[mask] for kind, values in self.labels.items()}
-        return replace(self, margins=margins, labels=labels, folds=self.folds[mask])
+        heard = {pair: values[mask] for pair, values in self.heard.items()}
+        return replace(self, margins=margins, labels=labels, folds=self.folds[mask], heard=heard)
 
     def voice(self, speak: Callable[..., Floats], other: Probabilities, pair: tuple[str, str]) -> Floats:
         """What another kind's probabilities say, through the table that each row's fold knew."""
@@ -77,7 +85,9 @@ class Blended:
         result = {kind: np.zeros_like(values) for kind, values in margins.items()}
         for fold, given in enumerate(unseen.given):
             rows = unseen.folds == fold
-            part = probabilities({kind: values[rows] for kind, values in margins.items()}, self.blend, given)
+            of_fold = {kind: values[rows] for kind, values in margins.items()}
+            heard = {pair: values[rows] for pair, values in unseen.heard.items()}
+            part = probabilities(of_fold, self.blend, given, heard)
             for kind, values in part.items():
                 result[kind][rows] = values
         return result
@@ -94,7 +104,8 @@ def judge_crosswise(unseen: Unseen, near: Blended) -> dict[str, Probabilities]:
 
 
 def fit_blend(unseen: Unseen, near: Blended | None = None) -> Blended:
-    """Minimises the log-loss kind by kind: each given the coarser ones, then followers given the finer one."""
+    """Minimises the log-loss kind by kind: each given the coarser ones and the circumstances, then followers given
+    the finer one."""
     few = unseen.where(np.arange(len(unseen.folds)) % (len(unseen.folds) // MOST_ROWS + 1) == 0)
     return _with_favours(_fit_few(few, near), unseen)
 
@@ -143,8 +154,9 @@ def fit_favours(chances: Probabilities, labels: Labels) -> list[float]:
 def _fit_kind(
     unseen: Unseen, kind: str, voices: Mapping[str, Floats], near: Blended | None
 ) -> tuple[tuple[float, ...], KindBlend, Probabilities]:
-    """Weights of the members, power and shift of the sigmoid, weights of the coarser kinds' voices."""
-    own, said = unseen.margins[kind], list(voices.values())
+    """Weights of the members, power and shift of the sigmoid, weights of the voices: coarser kinds, circumstances."""
+    heard = {circumstance: values for (of, circumstance), values in unseen.heard.items() if of == kind}
+    own, said = unseen.margins[kind], [*voices.values(), *heard.values()]
     count = len(own)
 
     def total(x: Sequence[float]) -> Floats:
@@ -157,9 +169,14 @@ def _fit_kind(
     start = (*[2.0 / count] * count, _START_POWER, _START_SHIFT, *[_START_VOICE] * len(said))
     if near:
         known = near.blend[kind]
-        start = (*near.members[kind], known.sigmoid.power, known.sigmoid.shift, *known.coarser.values())
-    best = minimum(total, unseen.labels[kind], start)
-    blend = KindBlend(Sigmoid(*best[count : count + 2]), dict(zip(voices, best[count + 2 :], strict=True)))
+        sigmoid = known.sigmoid
+        start = (
+            *near.members[kind], sigmoid.power, sigmoid.shift, *known.coarser.values(), *known.circumstances.values()
+        )  # fmt: skip
+    best = minimum(total, unseen.labels[kind], start, len(heard))
+    at = count + 2 + len(voices)
+    coarser, circumstances = zip(voices, best[count + 2 : at], strict=True), zip(heard, best[at:], strict=True)
+    blend = KindBlend(Sigmoid(*best[count : count + 2]), dict(coarser), circumstances=dict(circumstances))
     return best[:count], blend, softmax(total(best))
 
 
@@ -168,16 +185,20 @@ def _two_voices(own: Floats, said: Floats) -> Callable[[Sequence[float]], Floats
 
 
 def minimum(
-    row_scores: Callable[[Sequence[float]], Floats], labels: Labels, start: tuple[float, ...]
+    row_scores: Callable[[Sequence[float]], Floats], labels: Labels, start: tuple[float, ...], circumstances: int = 0
 ) -> tuple[float, ...]:
-    """The numbers that make the labels likeliest, by the simplex of Nelder and Mead."""
+    """The numbers that make the labels likeliest, by the simplex of Nelder and Mead; the last so many are weights of
+    circumstances and keep their bounds.
+    """
+    bounds = [(None, None)] * (len(start) - circumstances) + [(0.0, LOUDEST)] * circumstances
+    options = {"maxiter": ROUNDS + MORE_ROUNDS * circumstances, "xatol": 1e-3, "fatol": 1e-5}
     rows = np.flatnonzero(labels != UNLABELLED)
 
     def loss(x: npt.NDArray[np.float64]) -> float:
         right = softmax(row_scores([float(value) for value in x]))[rows, labels[rows]]
         return float(-np.mean(np.log(np.maximum(right, 1e-12))))
 
-    found = minimize(loss, start, method="Nelder-Mead", options={"maxiter": ROUNDS, "xatol": 1e-3, "fatol": 1e-5})
+    found = minimize(loss, start, method="Nelder-Mead", bounds=bounds if circumstances else None, options=options)
     return tuple(float(value) for value in found.x)
 
 

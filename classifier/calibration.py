@@ -13,6 +13,9 @@ import numpy.typing as npt
 Probabilities = npt.NDArray[np.float32]
 Given = Mapping[tuple[str, str], npt.NDArray[np.float32]]
 """P(coarse | fine) by the names of the two kinds: a row for each fine label, a column for each coarse one."""
+Heard = Mapping[tuple[str, str], npt.NDArray[np.float32]]
+"""ln P(value | label) of what was observed, by kind and circumstance: a row for each message, a column for each label;
+zeros where nothing is known."""
 _FLOOR = np.float32(1e-9)
 
 
@@ -36,6 +39,8 @@ class KindBlend:
     """The way back, for a kind that follows from a finer one, as a group follows from its topics."""
     favours: list[float] = field(default_factory=list)
     """Added to ln p of each label, in the order of the manifest; empty: nothing is added."""
+    circumstances: dict[str, float] = field(default_factory=dict)
+    """A label is likelier where what is observed usually goes with it: the weight of each circumstance's voice."""
 
 
 def softmax(scores: npt.NDArray[np.float32]) -> Probabilities:
@@ -75,14 +80,20 @@ def scores(margins: npt.NDArray[np.float32], sigmoid: Sigmoid) -> npt.NDArray[np
 
 
 def probabilities(
-    margins: Mapping[str, npt.NDArray[np.float32]], blend: Mapping[str, KindBlend], given: Given
+    margins: Mapping[str, npt.NDArray[np.float32]], blend: Mapping[str, KindBlend], given: Given, heard: Heard
 ) -> dict[str, Probabilities]:
-    """Probabilities of every kind of labels, each row summing to one. ``margins`` come coarse kinds first."""
+    """Probabilities of every kind of labels, each row summing to one. ``margins`` come coarse kinds first.
+
+    A circumstance that is not among the ``heard`` is silent.
+    """
     first: dict[str, Probabilities] = {}
     for kind, values in margins.items():
         total = scores(values, blend[kind].sigmoid)
         for coarser, weight in blend[kind].coarser.items():
             total = total + np.float32(weight) * voice_of_coarser(first[coarser], given[coarser, kind])
+        for circumstance, weight in blend[kind].circumstances.items():
+            if (kind, circumstance) in heard:
+                total = total + np.float32(weight) * heard[kind, circumstance]
         first[kind] = softmax(total)
     told = {kind: _told_by_finer(kind, first, blend[kind], given) for kind in margins}
     return {kind: favoured(chances, blend[kind].favours) for kind, chances in told.items()}

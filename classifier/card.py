@@ -36,7 +36,12 @@ def card(manifest: Manifest, found: Survey) -> str:
         "",
         *[f"- {sentence.strip()}" for sentence in found.sentences()],
         "",
+        *_circumstances(manifest),
         *_figures("Пять частей: каждую судит модель, обученная на четырёх других", manifest.metrics["out_of_fold"]),
+        *_figures(
+            "Те же пять частей по одному тексту: смесь найдена без обстоятельств",
+            manifest.metrics.get("out_of_fold_text_alone", {}),
+        ),
         *_figures("Отложенная пятая часть", manifest.metrics.get("held_out", {})),
         *_figures("Точный уровень, пять частей", manifest.metrics.get("accurate_out_of_fold", {})),
         "## Пороги",
@@ -70,6 +75,25 @@ def card_of_first_judge(manifest: Manifest, report: list[str]) -> str:
         "",
         LIMITS,
     ])  # fmt: skip
+
+
+def _circumstances(manifest: Manifest) -> list[str]:
+    """What the model heeds besides the text, and how much."""
+    if not manifest.circumstances:
+        return []
+    told = []
+    for name, values in manifest.circumstances.items():
+        heard = [(kind, manifest.blend[kind].circumstances.get(name, 0.0)) for kind in manifest.kinds]
+        told.append(f"- {name}: значений {len(values)}; вес " + ", ".join(f"{kind} {one:.2f}" for kind, one in heard))
+    return [
+        "## Обстоятельства",
+        "",
+        "Кроме текста модель слушает то, что известно о сообщении и без него. Сообщение без значения или с незнакомым "
+        "значением она судит по тексту.",
+        "",
+        *told,
+        "",
+    ]
 
 
 def _figures(title: str, metrics: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """What the commands do, apart from how they are typed: training with its report and card, measuring a ready model."""
 
 import time
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from classifier.artifact import FILE_NAME, Manifest, write_artifact
+from classifier.circumstances import plain
 from classifier.companion import FILE_NAME as COMPANION
 from classifier.companion import write_companion
 from classifier.dataset import Columns, Corpus, Source, Talk, is_held_out, read_corpus, read_talk
@@ -127,12 +129,33 @@ def evaluate(judge: Judge, data: Path, columns: Columns, talk: Path | None, scre
         raise DataIsWrong(f"Модель знает метки {', '.join(judge.kinds)}, в файле таких нет: назовите их --label.")
     if judge.share_seen(corpus.texts) > SEEN_TOO_MUCH:
         screen.print("[yellow]Модель обучена на этих сообщениях: цифры завышены.[/yellow]")
+    for sentence in _unheard(judge, corpus.given):
+        screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
     judge.chances([""])  # the first call only wakes memory up; no word is known beforehand
     start = time.process_time()
-    judged = judge.chances(corpus.texts)
+    judged = judge.chances(corpus.texts, corpus.known)
     speed = len(corpus.texts) / max(time.process_time() - start, 1e-9)
     figures = judge_figures(judge, corpus, read_talk(talk).texts if talk else [], judged)
     return [_spoken(kind, values, speed) for kind, values in figures.items()]
+
+
+def _unheard(judge: Judge, given: Collection[str]) -> list[str]:
+    """Which circumstances the model would heed and is not told, and which it is told and does not heed."""
+    heeded = judge.manifest.circumstances
+    wanted, idle = ", ".join(sorted(set(heeded) - set(given))), ", ".join(sorted(set(given) - set(heeded)))
+    told = [f"Модель учитывает и {wanted}, а столбец не назван (--given): судим без этого."] if wanted else []
+    return told + ([f"Обстоятельств {idle} модель не учитывает."] if idle else [])
+
+
+def circumstances_for(judge: Judge, given: Mapping[str, str]) -> Iterator[str]:
+    """What to tell whoever names circumstances by hand. Raises ``DataIsWrong`` for one the model does not heed."""
+    for name, value in given.items():
+        values = judge.manifest.circumstances.get(name)
+        if values is None:
+            known = ", ".join(judge.manifest.circumstances) or "никаких"
+            raise DataIsWrong(f"Обстоятельства «{name}» модель не учитывает; учитывает: {known}.")
+        if plain(value) not in values:
+            yield f"Значения «{value}» ({name}) модель не знает: судит по тексту."
 
 
 def _spoken(kind: str, values: dict[str, Any], speed: float) -> dict[str, Any]:

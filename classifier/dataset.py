@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +36,21 @@ class Corpus:
     texts: list[str]
     names: dict[str, list[str]]
     numbers: dict[str, Numbers]
+    given: dict[str, list[str]] = field(default_factory=dict)
+    """Of each circumstance its value row by row, as it was written; empty where it is not known."""
 
     def where(self, mask: Mask) -> "Corpus":
         """The rows chosen by the mask, with the same label names."""
         numbers = {kind: values[mask] for kind, values in self.numbers.items()}
-        return Corpus([text for text, kept in zip(self.texts, mask, strict=True) if kept], self.names, numbers)
+        given = {name: _kept(values, mask) for name, values in self.given.items()}
+        return Corpus(_kept(self.texts, mask), self.names, numbers, given)
+
+    @property
+    def known(self) -> list[dict[str, str]] | None:
+        """What is known of each message besides its text; None where nothing is of any."""
+        if not self.given:
+            return None
+        return [dict(zip(self.given, row, strict=True)) for row in zip(*self.given.values(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,8 @@ class Columns:
     labels: Mapping[str, str] | None = None
     header: bool | None = None
     """Whether the first row holds names; None: see for yourself."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """The columns of circumstances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +88,16 @@ def read_corpus(path: Path, columns: Columns | None = None) -> Corpus:
     first = _first_row(table, columns, text, places)
     texts = [_message(cell) for cell in table.cells(text, first)]
     cells = {kind: table.cells(place, first) for kind, place in places.items()}
+    given = {name: table.cells(table.column(column), first) for name, column in columns.given.items()}
     kept = [row for row in range(len(texts)) if any(of_kind[row] for of_kind in cells.values())]
     labels = {kind: [of_kind[row] for row in kept] for kind, of_kind in cells.items()}
-    return corpus_of([texts[row] for row in kept], labels)
+    circumstances = {name: [values[row] for row in kept] for name, values in given.items()}
+    return corpus_of([texts[row] for row in kept], labels, circumstances)
 
 
-def corpus_of(texts: list[str], labels: Mapping[str, Sequence[str]]) -> Corpus:
+def corpus_of(
+    texts: list[str], labels: Mapping[str, Sequence[str]], given: Mapping[str, list[str]] | None = None
+) -> Corpus:
     """Numbers the labels of each kind by their sorted names; an empty label stays unlabelled."""
     names = {kind: sorted(set(values) - {""}) for kind, values in labels.items()}
     places = {kind: {name: place for place, name in enumerate(known)} for kind, known in names.items()}
@@ -89,7 +105,7 @@ def corpus_of(texts: list[str], labels: Mapping[str, Sequence[str]]) -> Corpus:
         kind: np.array([places[kind].get(value, UNLABELLED) for value in values], dtype=np.int64)
         for kind, values in labels.items()
     }
-    return Corpus(texts, names, numbers)
+    return Corpus(texts, names, numbers, dict(given or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +117,7 @@ class Talk:
 
     def where(self, mask: Mask) -> "Talk":
         """The messages chosen by the mask."""
-        texts = [text for text, kept in zip(self.texts, mask, strict=True) if kept]
-        return Talk(texts, None if self.abuse is None else self.abuse[mask])
+        return Talk(_kept(self.texts, mask), None if self.abuse is None else self.abuse[mask])
 
 
 def read_talk(path: Path) -> Talk:
@@ -115,11 +130,15 @@ def read_talk(path: Path) -> Talk:
     return Talk(texts, np.array([mark == "1" for mark in marks], dtype=bool))
 
 
+def _kept(values: Sequence[str], mask: Mask) -> list[str]:
+    return [value for value, kept in zip(values, mask, strict=True) if kept]
+
+
 def _first_row(table: Table, columns: Columns, text: int, places: Mapping[str, int]) -> int:
     """A name that stands in the first row settles it; columns given by numbers leave it to how the row looks."""
     if columns.header is not None:
         return int(columns.header)
-    wanted = [columns.text or "", *(columns.labels or {}).values()]
+    wanted = [columns.text or "", *(columns.labels or {}).values(), *columns.given.values()]
     if not columns.labels or any(table.is_named(one) for one in wanted):
         return 1
     return int(table.begins_with_names(text, list(places.values())))

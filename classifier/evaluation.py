@@ -110,7 +110,7 @@ def label_figures(manifest_labels: list[str], chances: Probabilities, names: lis
 
 def judge_figures(judge: Judge, corpus: Corpus, talk: list[str], judged: Chances | None = None) -> dict[str, Any]:
     """All figures of a loaded judge on labelled rows, of the kinds of labels that both know."""
-    judged = judged or judge.chances(corpus.texts)
+    judged = judged or judge.chances(corpus.texts, corpus.known)
     figures: dict[str, Any] = {}
     for kind in (kind for kind in judge.kinds if kind in corpus.names):
         known = corpus.numbers[kind] != UNLABELLED

@@ -15,13 +15,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, hstack
 
 from classifier.appeals import borrowed_appeals
 from classifier.artifact import Arrays, Manifest
 from classifier.calibration import KindBlend, Sigmoid
 from classifier.dataset import Source
-from classifier.features import counted, ngrams, read, signature
+from classifier.features import signature
 from classifier.judge import Judge
 from classifier.tables import DataIsWrong
 from classifier.training import Model, resigned
@@ -43,7 +42,7 @@ def first_judge(kind: str, described: dict[str, str], source: Source, created: s
     if len(names) < 2:
         raise DataIsWrong(f"Меток {len(names)}, нужно хотя бы две.")
     phrases, owners = _phrases(names, described)
-    rows, words, letters = _rows(base, phrases)
+    rows, words, letters = base.rows_of(phrases), base.word_weights(), base.letters.dense()
     weights = np.vstack([words, letters])
     thoughts = rows @ weights
     spread = np.maximum(thoughts.std(axis=0), 1e-6)
@@ -68,16 +67,6 @@ def _phrases(names: list[str], described: dict[str, str]) -> tuple[list[str], np
         phrases += fresh
         owners += [number] * len(fresh)
     return phrases, np.array(owners, dtype=np.int64)
-
-
-def _rows(base: Judge, texts: list[str]) -> tuple[csr_array, Floats, Floats]:
-    batch = read(texts)
-    words, letters = base.word_weights(), base.letters.dense()
-    parts = [
-        base.vocabulary.weigh(counted(ngrams(batch))).sparse(len(words)),
-        base.letters.vocabulary.transform(batch)[:, : len(letters)],
-    ]
-    return csr_array(hstack(parts, format="csr")), words, letters
 
 
 def _arrays(base: Judge, words: Doubles, letters: Doubles, intercepts: Doubles) -> Arrays:

@@ -8,10 +8,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array, hstack
 
 from classifier import calibration
 from classifier.artifact import Arrays, Manifest, given_name, read_artifact
 from classifier.calibration import Probabilities
+from classifier.circumstances import Circumstances, Known, Witness
 from classifier.features import Batch, Vocabulary, counted, ngrams, read
 from classifier.letters import LetterScores, LetterVocabulary
 from classifier.normalise import fingerprint, lowered, spans
@@ -103,6 +105,7 @@ class Judge:
             for place, coarse in enumerate(self.kinds)
             for fine in self.kinds[place + 1 :]
         }
+        self.circumstances = Circumstances.of(manifest, arrays)
         self._seen = arrays["seen"]
         self.appeal_arrays = {name: arrays[name] for name in APPEAL_ARRAYS}
         self.columns = dict(_slices(manifest))
@@ -112,11 +115,16 @@ class Judge:
         """Reads a model file or folder; None: the starter model beside the package. Raises ``ArtifactRejected``."""
         return cls(*read_artifact(STARTER if path is None else path))
 
-    def judge(self, texts: Sequence[str]) -> list[Judgement]:
-        """Judges messages in batches; any text gives a judgement."""
+    def judge(self, texts: Sequence[str], known: Sequence[Known] | None = None) -> list[Judgement]:
+        """Judges messages in batches; any text gives a judgement.
+
+        ``known`` are the circumstances of each message; those the model does not know change nothing.
+        Raises ``ValueError`` where they are not as many as the texts.
+        """
+        heeded = self._heeded(texts, known)
         judged: list[Judgement] = []
         for start in range(0, len(texts), BATCH):
-            judged += self.spoken(self._batch(texts[start : start + BATCH]))
+            judged += self.spoken(self._batch(texts[start : start + BATCH], heeded[start : start + BATCH]))
         return judged
 
     def spoken(self, chances: Chances) -> Iterator[Judgement]:
@@ -125,23 +133,37 @@ class Judge:
         for appeal, abuse, *guesses in zip(chances.appeal.tolist(), chances.abuse.tolist(), *best, strict=True):
             yield Judgement(appeal, dict(zip(self.kinds, guesses, strict=True)), abuse)
 
-    def chances(self, texts: Sequence[str]) -> Chances:
-        """All probabilities: of being an appeal, of abuse, and of every label."""
-        return Chances.joined(
-            [self._batch(texts[start : start + BATCH]) for start in range(0, max(len(texts), 1), BATCH)]
-        )
+    def chances(self, texts: Sequence[str], known: Sequence[Known] | None = None) -> Chances:
+        """All probabilities: of being an appeal, of abuse, and of every label. ``known`` as in :meth:`judge`."""
+        heeded = self._heeded(texts, known)
+        starts = range(0, max(len(texts), 1), BATCH)
+        return Chances.joined([self._batch(texts[at : at + BATCH], heeded[at : at + BATCH]) for at in starts])
+
+    def _heeded(self, texts: Sequence[str], known: Sequence[Known] | None) -> Sequence[Known]:
+        """What is known of the messages, as far as the model heeds it."""
+        if known is not None and len(known) != len(texts):
+            raise ValueError(f"{len(texts)} messages, but something is known of {len(known)}")
+        return known if known and self.circumstances.logs else ()
+
+    def rows_of(self, texts: Sequence[str]) -> csr_array:
+        """Messages as rows of all weighted columns: those of :meth:`word_weights`, then those of the letters."""
+        batch = read(texts)
+        words = self.vocabulary.weigh(counted(ngrams(batch))).sparse(len(self._words))
+        letters = self.letters.vocabulary.transform(batch)[:, : self.letters.size]
+        return csr_array(hstack([words, letters], format="csr"))
 
     def word_weights(self) -> npt.NDArray[np.float32]:
         """What each weighted column of the vocabulary adds to each label."""
         return np.asarray(self._words)
 
-    def _batch(self, texts: Sequence[str]) -> Chances:
+    def _batch(self, texts: Sequence[str], known: Sequence[Known] = ()) -> Chances:
         batch = read(texts)
         counts = counted(ngrams(batch))
         scores = self.vocabulary.weigh(counts).times_table(self._words) + self._intercepts
         scores += self.letters.of_messages(batch)
         margins = {kind: scores[:, self.columns[kind]] for kind in self.kinds}
-        labels = calibration.probabilities(margins, self.manifest.blend, self._given)
+        heard = self.circumstances.heard(known) if known else {}
+        labels = calibration.probabilities(margins, self.manifest.blend, self._given, heard)
         talk = self._appeal_vocabulary.weigh(counts).times_table(self._appeal_weights)
         appeal = calibration.appeal_probability(talk[:, 0], self.manifest.appeal)
         return Chances(appeal, calibration.appeal_probability(talk[:, 1], self.manifest.abuse), labels)
@@ -167,6 +189,16 @@ class Judge:
         places = list(spans(lowered(text)))
         total = float(strengths[strengths > 0].sum())
         return [Evidence(*places[token], float(strengths[token]) / total) for token in strongest]
+
+    def witnesses(self, known: Known, kind: str, label: str) -> list[Witness]:
+        """The circumstances that made the label likelier noticeably, strongest first.
+
+        Raises ``KeyError`` for a kind or a label the model does not know.
+        """
+        names = self.manifest.labels[kind]
+        if label not in names:
+            raise KeyError(label)
+        return self.circumstances.witnesses(known, kind, names.index(label))
 
     def _strengths(self, batch: Batch, label: int) -> npt.NDArray[np.float64]:
         """Of each token what it adds to the margin: each n-gram gives half to its first and half to its last token."""

@@ -95,6 +95,7 @@ class LetterScores:
     def __init__(self, vocabulary: LetterVocabulary, weights: npt.NDArray[np.int8], scales: Floats) -> None:
         self.vocabulary = vocabulary
         self._weights = weights
+        self.size = len(weights)
         self.scales = scales
         self._table = np.zeros((CACHED_WORDS, len(scales) + 1), dtype=np.float32)
         self._place: dict[str, int] = {}

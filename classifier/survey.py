@@ -4,13 +4,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
+from classifier.circumstances import plain as as_compared
 from classifier.dataset import UNLABELLED, Corpus
 from classifier.judge import Judge
 from classifier.normalise import pieces, token
+from classifier.observed import LEAST_MET, usual_values
 
 SMALL_CLASS: Final = 10
 """A label with fewer messages is hardly ever guessed."""
 SHOWN: Final = 8
+SETTLED: Final = 0.98
+"""A circumstance that tells the label in more rows than this may have been written together with it."""
 SHORT_NAME: Final = 8
 """Names of labels shorter than this stand in messages by chance."""
 
@@ -30,6 +34,35 @@ class KindSurvey:
 
 
 @dataclass(frozen=True, slots=True)
+class CircumstanceSurvey:
+    """Of what is known besides the text."""
+
+    values: int
+    usual: int
+    """Values that were met often enough to teach something."""
+    missing: int
+    rare: int
+    """Rows with a value that teaches nothing."""
+    settles: dict[str, float]
+    """Kinds of labels that it all but equals: in which share of the rows the value alone tells the label."""
+
+    def sentences(self, name: str) -> list[str]:
+        """In words for whoever trains."""
+        told = [
+            f"Обстоятельство {name}: разных значений {self.values}, из них учат {self.usual}; "
+            f"строк без значения {self.missing}, с редким {self.rare}."
+        ]
+        if self.usual < 2:
+            told.append(f"  {name} ничему не учит: нужны хотя бы два значения по {LEAST_MET} строк.")
+        told += [
+            f"  Возможна утечка: {name} определяет метку {kind} в {share:.1%} строк. Если значение появляется только "
+            "вместе с меткой, уберите его: до разбора оно неизвестно, и оценка завышена."
+            for kind, share in self.settles.items()
+        ]
+        return told
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """Of a whole file."""
 
@@ -40,6 +73,7 @@ class Survey:
     seen_by_base: float
     """Share of messages that the model built upon was trained on: it would flatter every estimate."""
     kinds: dict[str, KindSurvey] = field(default_factory=dict)
+    circumstances: dict[str, CircumstanceSurvey] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
         """The survey in words for whoever trains."""
@@ -56,6 +90,8 @@ class Survey:
                 few = ", ".join(f"«{name}» — {count}" for name, count in list(found.small.items())[:SHOWN])
                 rest = len(found.small) - SHOWN
                 told.append(f"  редкие: {few}{f' и ещё {rest}' if rest > 0 else ''}.")
+        for name, circumstance in self.circumstances.items():
+            told += circumstance.sentences(name)
         return told
 
 
@@ -69,7 +105,35 @@ def survey(corpus: Corpus, base: Judge | None = None) -> Survey:
         duplicates=sum(count - 1 for words, count in repeats.items() if words),
         seen_by_base=base.share_seen(corpus.texts) if base else 0.0,
         kinds={kind: _survey_kind(corpus, kind, plain) for kind in corpus.names},
+        circumstances={name: _survey_circumstance(corpus, values) for name, values in corpus.given.items()},
     )
+
+
+def _survey_circumstance(corpus: Corpus, values: list[str]) -> CircumstanceSurvey:
+    spelt = [as_compared(value) for value in values]
+    usual = set(usual_values(values))
+    shares = {kind: _share_settled(corpus, kind, spelt, usual) for kind in corpus.names}
+    return CircumstanceSurvey(
+        values=len(set(spelt) - {""}),
+        usual=len(usual),
+        missing=spelt.count(""),
+        rare=sum(value != "" and value not in usual for value in spelt),
+        settles={kind: share for kind, share in shares.items() if share > SETTLED},
+    )
+
+
+def _share_settled(corpus: Corpus, kind: str, spelt: list[str], usual: set[str]) -> float:
+    """In which share of the rows the label is the usual one of the value; 0 where one label is nearly everywhere."""
+    pairs = zip(spelt, corpus.numbers[kind].tolist(), strict=True)
+    met = Counter(pair for pair in pairs if pair[0] in usual and pair[1] != UNLABELLED)
+    best, labels = Counter[str](), Counter[int]()
+    for (value, number), count in met.items():
+        best[value] = max(best[value], count)
+        labels[number] += count
+    total = met.total()
+    if not total or max(labels.values()) > SETTLED * total:
+        return 0.0
+    return best.total() / total
 
 
 def _survey_kind(corpus: Corpus, kind: str, plain: list[str]) -> KindSurvey:

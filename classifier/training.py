@@ -1,6 +1,6 @@
 """From labelled messages to a model: linear members, their blend on unseen rows, pruning, eight-bit weights."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -8,9 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.appeals import AppealModel, borrowed_appeals, train_appeals
-from classifier.artifact import Arrays, Manifest, coarse_to_fine, content_hash, given_name, version_of
+from classifier.artifact import (
+    FORMAT,
+    TEXT_ALONE,
+    Arrays,
+    Manifest,
+    coarse_to_fine,
+    content_hash,
+    given_name,
+    version_of,
+)
 from classifier.blending import Blended, Unseen, fit_blend, judge_crosswise
 from classifier.calibration import Probabilities
+from classifier.circumstances import smoothed
 from classifier.dataset import FOLDS, UNLABELLED, Corpus, Source, Talk, folds
 from classifier.evaluation import figures_by_fold, threshold_for
 from classifier.features import signature
@@ -19,6 +29,7 @@ from classifier.linear import Doubles, Linear
 from classifier.masking import masked
 from classifier.meanings import WordEncoder
 from classifier.members import Ground, members_of, names_of_members
+from classifier.observed import Observed
 from classifier.tables import DataIsWrong
 
 Floats = npt.NDArray[np.float32]
@@ -43,6 +54,16 @@ class Learnt:
     blended: Blended
     unseen: Unseen
     honest: dict[str, Probabilities]
+    of_text: dict[str, Probabilities]
+    """Where circumstances are known: the same of a blend that hears none of them."""
+
+    def unheard(self) -> dict[str, Probabilities]:
+        """Where circumstances are known: what the blend that hears them thinks of rows about which none is known.
+
+        A threshold must hold for these too. Where that cannot be, it is the target itself: a probability that means
+        what it says needs no other.
+        """
+        return self.blended.judge(replace(self.unseen, heard={})) if self.unseen.heard else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +98,8 @@ def train(
     _refuse_hopeless(corpus)
     step("признаки")
     ground = Ground.of([masked(text) for text in corpus.texts], base, encoder)
-    kinds = coarse_to_fine(corpus.names)
-    learnt = learnt or _learn(ground, corpus, kinds, step)
+    kinds, observed = coarse_to_fine(corpus.names), Observed.of(corpus)
+    learnt = learnt or _learn(ground, corpus, observed, step)
     step("итоговые модели")
     final = {kind: members_of(ground, corpus.numbers[kind], len(corpus.names[kind])) for kind in kinds}
     step("сжатие")
@@ -94,7 +115,7 @@ def train(
         "meanings": encoder is not None,
         "rows_judged_unseen": len(learnt.unseen.folds),
     }
-    return _signed(corpus, learnt, appeals, provenance, created, arrays)
+    return _signed(corpus, observed, learnt, appeals, provenance, created, arrays)
 
 
 def _refuse_hopeless(corpus: Corpus) -> None:
@@ -107,16 +128,21 @@ def _refuse_hopeless(corpus: Corpus) -> None:
             )
 
 
-def _learn(ground: Ground, corpus: Corpus, kinds: list[str], step: Step) -> Learnt:
-    unseen = _judge_unseen(ground, corpus, kinds, step)
+def _learn(ground: Ground, corpus: Corpus, observed: Observed, step: Step) -> Learnt:
+    unseen = _judge_unseen(ground, corpus, observed, step)
     step("калибровка")
     blended = fit_blend(unseen)
-    return Learnt(blended, unseen, judge_crosswise(unseen, blended))
+    of_text = _honest(replace(unseen, heard={})) if unseen.heard else {}
+    return Learnt(blended, unseen, judge_crosswise(unseen, blended), of_text)
 
 
-def _judge_unseen(ground: Ground, corpus: Corpus, kinds: list[str], step: Step) -> Unseen:
+def _honest(unseen: Unseen) -> dict[str, Probabilities]:
+    return judge_crosswise(unseen, fit_blend(unseen))
+
+
+def _judge_unseen(ground: Ground, corpus: Corpus, observed: Observed, step: Step) -> Unseen:
     """Each fifth judged by members trained on the other four."""
-    fold_of = folds(corpus.texts)
+    kinds, fold_of = coarse_to_fine(corpus.names), folds(corpus.texts)
     margins = {
         kind: [
             np.zeros((len(fold_of), len(corpus.names[kind])), dtype=np.float32)
@@ -134,7 +160,8 @@ def _judge_unseen(ground: Ground, corpus: Corpus, kinds: list[str], step: Step) 
             members = members_of(part, corpus.numbers[kind][seen], len(corpus.names[kind]))
             for member, result in zip(members, margins[kind], strict=True):
                 result[~seen] = member.margins(unseen_rows)
-    return Unseen(margins, corpus.numbers, fold_of, given, followers(corpus, kinds))
+    heard = observed.heard_unseen(corpus, fold_of)
+    return Unseen(margins, corpus.numbers, fold_of, given, followers(corpus, kinds), heard)
 
 
 def followers(corpus: Corpus, kinds: list[str]) -> dict[str, str]:
@@ -155,11 +182,8 @@ def given_tables(corpus: Corpus, kinds: list[str]) -> dict[tuple[str, str], Floa
     for place, coarse in enumerate(kinds):
         for fine in kinds[place + 1 :]:
             counts = _together(corpus, coarse, fine)
-            total = max(counts.sum(), 1.0)
-            share = (counts.sum(axis=0) + 1e-3) / (total + 1e-3 * counts.shape[1])
             lent = np.where(counts.sum(axis=1, keepdims=True) > 0, float((coarse, fine) not in settled), 1.0)
-            table = (counts + lent * share) / (counts.sum(axis=1, keepdims=True) + lent)
-            tables[coarse, fine] = table.astype(np.float32)
+            tables[coarse, fine] = smoothed(counts, lent).astype(np.float32)
     return tables
 
 
@@ -206,19 +230,27 @@ def _strength(parts: list[Doubles], idf: Floats) -> Doubles:
 
 def _signed(
     corpus: Corpus,
+    observed: Observed,
     learnt: Learnt,
     appeals: AppealModel,
     provenance: dict[str, Any],
     created: str,
     arrays: Arrays,
 ) -> Model:
-    thresholds, targets, metrics = {"appeal": appeals.threshold}, {"appeal": appeals.recall}, {}
+    thresholds, targets = {"appeal": appeals.threshold}, {"appeal": appeals.recall}
+    metrics = {"out_of_fold": _figures(learnt.honest, learnt.unseen)}
+    if learnt.of_text:
+        metrics["out_of_fold_text_alone"] = _figures(learnt.of_text, learnt.unseen)
+    unheard = learnt.unheard()
     for kind, chances in learnt.honest.items():
         known = learnt.unseen.labels[kind] != UNLABELLED
         labels = learnt.unseen.labels[kind][known]
-        metrics[kind] = figures_by_fold(chances[known], labels, learnt.unseen.folds[known])
-        targets[kind] = SURE if metrics[kind]["coverage95"] >= LEAST_COVERAGE else FAIRLY_SURE
+        targets[kind] = SURE if metrics["out_of_fold"][kind]["coverage95"] >= LEAST_COVERAGE else FAIRLY_SURE
         thresholds[kind] = threshold_for(chances[known], labels, targets[kind])
+        if kind in unheard:
+            thresholds[kind] = max(
+                thresholds[kind], min(threshold_for(unheard[kind][known], labels, targets[kind]), targets[kind])
+            )
     manifest = Manifest(
         version="",
         created=created,
@@ -230,11 +262,21 @@ def _signed(
         blend=learnt.blended.blend,
         appeal=appeals.sigmoid,
         abuse=appeals.abuse,
-        metrics={"out_of_fold": {**metrics, "appeal": appeals.figures}},
+        metrics=metrics | {"out_of_fold": metrics["out_of_fold"] | {"appeal": appeals.figures}},
         provenance=provenance,
         features=signature(),
+        circumstances=observed.names,
+        format=FORMAT if observed.names else TEXT_ALONE,
     )
-    return resigned(Model(manifest, arrays, learnt.honest, learnt))
+    return resigned(Model(manifest, arrays | observed.arrays(corpus, manifest), learnt.honest, learnt))
+
+
+def _figures(chances: Mapping[str, Probabilities], unseen: Unseen) -> dict[str, Any]:
+    figures = {}
+    for kind, values in chances.items():
+        known = unseen.labels[kind] != UNLABELLED
+        figures[kind] = figures_by_fold(values[known], unseen.labels[kind][known], unseen.folds[known])
+    return figures
 
 
 def _topic_to_group(corpus: Corpus, settled: dict[str, str]) -> dict[str, str]:

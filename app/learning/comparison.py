@@ -92,7 +92,7 @@ def compare(
 ) -> Comparison:
     """Both judge the messages that neither was taught by; a label that a model does not know counts as missed."""
     corpus = corpus.where(~(champion.has_seen(corpus.texts) | challenger.has_seen(corpus.texts)))
-    judged = [judge.chances(corpus.texts) for judge in (champion, challenger)] if corpus.texts else []
+    judged = [judge.chances(corpus.texts, corpus.known) for judge in (champion, challenger)] if corpus.texts else []
     kinds = {}
     for kind in corpus.names if judged else ():
         known = corpus.numbers[kind] != UNLABELLED

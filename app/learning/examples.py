@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.appeals.models import Appeal
+from app.triage.facts import CIRCUMSTANCES, read_context
 from app.triage.models import LabelChoice
 from app.triage.service import LABEL_KINDS
 from classifier import Judge
+from classifier.circumstances import Known
 from classifier.dataset import Corpus, corpus_of
 from classifier.masking import masked
 from classifier.normalise import fingerprint
@@ -27,8 +29,8 @@ SHORTEST_NAME: Final = 3
 _VOWELS: Final = "аеёиоуыэюяйь"
 _ENDINGS: Final = "ами|ями|ого|его|ому|ему|ой|ей|ою|ею|ом|ем|ым|им|ых|их|ах|ях|а|я|у|ю|е|и|ы|й|ь"
 
-_Choice = tuple[int, str, str, datetime, str, str | None]
-"""Of a label: appeal, kind, label, when; the appeal's words and the name of its author."""
+_Choice = tuple[int, str, str, datetime, str, str | None, int]
+"""Of a label: appeal, kind, label, when; the appeal's words, the name of its author, its page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
     statement = (
         select(
             col(LabelChoice.appeal_id), col(LabelChoice.label_kind), col(LabelChoice.chosen), col(LabelChoice.at),
-            col(Appeal.search_text), col(Appeal.author_name),
+            col(Appeal.search_text), col(Appeal.author_name), col(Appeal.page_id),
         )
         .join(Appeal, col(Appeal.id) == col(LabelChoice.appeal_id))
         .where(col(LabelChoice.id).in_(select(last.c.id)), func.btrim(col(Appeal.search_text)) != "")
@@ -80,20 +82,24 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
         .limit(MOST_CHOICES)
     )  # fmt: skip
     chosen = list(reversed((await session.execute(statement)).tuples().all()))
-    return await asyncio.to_thread(_gather, chosen, topic_to_group)  # masking 60,000 texts takes seconds
+    pages = await read_context(session, {page_id for *_, page_id in chosen})
+    known = {page_id: page.known for page_id, page in pages.items()}
+    return await asyncio.to_thread(_gather, chosen, known, topic_to_group)  # masking 60,000 texts takes seconds
 
 
-def _gather(chosen: Iterable[_Choice], topic_to_group: Mapping[str, str]) -> Examples:
+def _gather(chosen: Iterable[_Choice], of_pages: Mapping[int, Known], topic_to_group: Mapping[str, str]) -> Examples:
     """One message an appeal out of its labels, the oldest label first."""
     texts: dict[int, str] = {}
     written: dict[int, str] = {}
     labels: dict[int, dict[str, str]] = {}
     times: dict[int, datetime] = {}
-    for appeal_id, kind, label, at, text, author in chosen:
+    pages: dict[int, Known] = {}
+    for appeal_id, kind, label, at, text, author, page_id in chosen:
         if appeal_id not in texts:
             texts[appeal_id], written[appeal_id] = without_author(masked(text), author), text
         labels.setdefault(appeal_id, {})[kind] = label
         times[appeal_id] = at
+        pages[appeal_id] = of_pages[page_id]
     for of_appeal in labels.values():
         group = topic_to_group.get(of_appeal.get("topic", ""))
         if group:
@@ -101,9 +107,9 @@ def _gather(chosen: Iterable[_Choice], topic_to_group: Mapping[str, str]) -> Exa
     order = sorted(texts, key=lambda appeal_id: (times[appeal_id], appeal_id))
     columns: dict[str, list[str]] = {kind: [labels[one].get(kind, "") for one in order] for kind in LABEL_KINDS}
     known = {kind: values for kind, values in columns.items() if any(values)}
-    return Examples(
-        corpus_of([texts[one] for one in order], known), [times[one] for one in order], [written[one] for one in order]
-    )
+    given = {name: [pages[one].get(name, "") for one in order] for name in CIRCUMSTANCES}
+    corpus = corpus_of([texts[one] for one in order], known, given)
+    return Examples(corpus, [times[one] for one in order], [written[one] for one in order])
 
 
 def without_author(text: str, author: str | None) -> str:
@@ -127,7 +133,7 @@ def known_to(corpus: Corpus, labels: Mapping[str, Sequence[str]]) -> Corpus:
         known = [name if name in set(labels.get(kind, ())) else "" for name in names]
         columns[kind] = [([*known, ""])[number] for number in corpus.numbers[kind]]
     kept = {kind: values for kind, values in columns.items() if any(values)}
-    return corpus_of(corpus.texts, kept)
+    return corpus_of(corpus.texts, kept, corpus.given)
 
 
 def split_by_time(examples: Examples) -> Split | None:

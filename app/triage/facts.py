@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.appeals.models import Appeal
@@ -19,6 +20,10 @@ from routing_rules import Facts, RuleSet, territory_path
 from routing_rules.conditions import MOST_EARLIER_DAYS
 
 CERTAIN = 1.0
+CIRCUMSTANCES = ("territory", "municipality", "page", "body")
+"""Whoever trains a model on an export names its columns by these words (docs/classifier.md)."""
+_municipality = aliased(Territory)
+_MUNICIPAL = func.left(PublicPage.territory_code, 5)  # of an ОКТМО code; what follows are settlements
 
 
 class AuthorsAppeal(Protocol):
@@ -35,11 +40,16 @@ class AuthorsAppeal(Protocol):
 
 
 class PageContext:
-    """What the rules need of the page that received a message."""
+    """What the rules and the judge need of the page that received a message.
 
-    __slots__ = ("department", "external_id", "sphere", "territory")
+    `known` is what the judge may know besides the text: the names of the page's territory and of the municipality that
+    it is or lies in, the page's address, its owner's name. What is not known is left out.
+    """
 
-    def __init__(self, page: PublicPage, path: str | None, department: str | None) -> None:
+    __slots__ = ("department", "external_id", "known", "sphere", "territory")
+
+    def __init__(self, page: PublicPage, path: str | None, department: str | None, known: Mapping[str, str]) -> None:
+        self.known = known
         self.external_id = page.external_id
         self.sphere = page.sphere
         self.territory = tuple((path or "").split("/")) if path else ()
@@ -47,14 +57,20 @@ class PageContext:
 
 
 async def read_context(session: AsyncSession, page_ids: Iterable[int]) -> dict[int, PageContext]:
-    """Pages with the path of their territory and the code of their owner, in one query."""
+    """Pages with their territory, its municipality and their owner, in one query."""
+    names = (col(Territory.name), col(_municipality.name), col(PublicPage.address), col(Department.name))
     rows = await session.execute(
-        select(PublicPage, col(Territory.path), col(Department.code))
+        select(PublicPage, col(Territory.path), col(Department.code), *names)
         .outerjoin(Territory, col(Territory.code) == col(PublicPage.territory_code))
+        .outerjoin(_municipality, col(_municipality.code) == func.concat(_MUNICIPAL, "000"))
         .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
         .where(col(PublicPage.id).in_(list(page_ids)))
     )
-    return {page.id or 0: PageContext(page, path, code) for page, path, code in rows}
+    return {page.id or 0: PageContext(page, path, code, _told(told)) for page, path, code, *told in rows}
+
+
+def _told(values: Sequence[str | None]) -> dict[str, str]:
+    return {name: value for name, value in zip(CIRCUMSTANCES, values, strict=True) if value}
 
 
 async def departments_by_code(session: AsyncSession) -> dict[str, Department]:

@@ -14,12 +14,20 @@ from app.departments.models import Department
 from app.resources import Resources
 from app.triage.alarms import places_of_danger
 from app.triage.destinations import destinations
+from app.triage.facts import read_context
 from app.triage.marks import Piece, marked, with_places
+from classifier.circumstances import Known
 from classifier.doubt import doubt
 from classifier.judge import Evidence, Guess
 from classifier.places import Gazetteer
 
 MOST_FOUND = 8
+HEARD = {
+    "territory": "учтена территория страницы",
+    "municipality": "учтён муниципалитет страницы",
+    "page": "учтён адрес страницы",
+    "body": "учтён владелец страницы",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class TopicPanel:
-    """The panel. `chip` compares confidence and threshold, `doubt` says honestly what the judge does not know."""
+    """The panel. `chip` compares confidence and threshold, `doubt` says honestly what the judge does not know, `heard`
+    what besides the words spoke for the topic.
+    """
 
     choices: tuple[Choice, ...]
     chip: str
@@ -44,6 +54,7 @@ class TopicPanel:
     is_confirmed: bool
     topic: str
     doubt: str
+    heard: str
 
 
 async def topic_panel(
@@ -63,7 +74,8 @@ async def topic_panel(
     rules = await resources.rulebook.current(session)
     least = rules.tables.thresholds  # what the rules believe, so that the panel and the trace agree
     is_sure = appeal.is_confirmed or (appeal.confidence is not None and appeal.confidence >= least.topic)
-    hints = {} if is_sure else await asyncio.to_thread(_hints, resources, around, least.topic)
+    known = await _known(resources, session, appeal)
+    hints = {} if is_sure else await asyncio.to_thread(_hints, resources, around, known, least.topic)
     chances = dict.fromkeys(hints, 0.0) | {guess["label"]: guess["probability"] for guess in guesses}
     offered = sorted(chances, key=chances.__getitem__, reverse=True)
     found = await destinations(resources, session, appeal, offered)
@@ -74,12 +86,29 @@ async def topic_panel(
         is_confirmed=appeal.is_confirmed,
         topic=plain_label(appeal.topic or ""),
         doubt="" if is_sure else _doubt(labels, evidence, least.topic, least.group),
+        heard=_heard(resources, appeal, known),
     )
 
 
-def _hints(resources: Resources, around: Mapping[str, str], least: float) -> dict[str, str]:
+async def _known(resources: Resources, session: AsyncSession, appeal: Appeal) -> Known:
+    """What the judge is told of the page; it is not looked up for one that heeds texts alone."""
+    if not resources.judge.manifest.circumstances:
+        return {}
+    return (await read_context(session, [appeal.page_id]))[appeal.page_id].known
+
+
+def _heard(resources: Resources, appeal: Appeal, known: Known) -> str:
+    """What about the page made the topic likelier noticeably, as one sentence."""
+    if not known or appeal.topic not in resources.judge.manifest.labels["topic"]:
+        return ""
+    spoke = resources.judge.witnesses(known, "topic", appeal.topic)
+    told = "; ".join(f"{HEARD[one.circumstance]}: {one.value}" for one in spoke)
+    return f"{told[0].upper()}{told[1:]}." if told else ""
+
+
+def _hints(resources: Resources, around: Mapping[str, str], known: Known, least: float) -> dict[str, str]:
     """Topics that the judge believes of the texts around, with the names of these texts."""
-    told = zip(around, resources.judge.judge(list(around.values())), strict=True)
+    told = zip(around, resources.judge.judge(list(around.values()), [known] * len(around)), strict=True)
     return {
         judgement.topic[0].label: f"тема {name}"
         for name, judgement in told

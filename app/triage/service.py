@@ -24,6 +24,7 @@ from app.triage.models import LabelChoice
 from app.triage.places import gazetteer_of, note_places, place_step
 from app.triage.usefulness import read_needs, usefulness
 from classifier import Guess, Judgement
+from classifier.circumstances import Known
 from classifier.emergency import Alarm, alarm_of
 from classifier.message_kinds import MessageKind, kind_of
 from routing_rules import Decision, Facts, RuleSet
@@ -46,8 +47,9 @@ async def judge_and_route(
         return {}
     rules = await resources.rulebook.current(session)
     gazetteer = await gazetteer_of(session, rules)
-    opinions = await asyncio.to_thread(_opinions, resources, [appeal.search_text for appeal in batch])
     context = await read_context(session, {appeal.page_id for appeal in batch})
+    known = [context[appeal.page_id].known for appeal in batch]
+    opinions = await asyncio.to_thread(_opinions, resources, [appeal.search_text for appeal in batch], known)
     departments = await departments_by_code(session)
     earlier = await earlier_appeals(session, rules, batch)
     needs = await read_needs(session, now)
@@ -65,12 +67,14 @@ async def judge_and_route(
     return {department.id or 0: department for department in departments.values()}
 
 
-def _opinions(resources: Resources, texts: Sequence[str]) -> list[tuple[Judgement, Alarm, MessageKind]]:
-    """What the model says of each text, whether it speaks of danger, what it wants."""
+def _opinions(
+    resources: Resources, texts: Sequence[str], known: Sequence[Known]
+) -> list[tuple[Judgement, Alarm, MessageKind]]:
+    """What the model says of each text and what is known of it, whether it speaks of danger, what it wants."""
     threshold = resources.judge.manifest.thresholds["appeal"]
     return [
         (judgement, alarm_of(text, judgement), kind_of(text, judgement, threshold))
-        for text, judgement in zip(texts, resources.judge.judge(texts), strict=True)
+        for text, judgement in zip(texts, resources.judge.judge(texts, known), strict=True)
     ]
 
 

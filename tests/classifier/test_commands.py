@@ -72,6 +72,51 @@ def test_training_reports_on_the_data_and_leaves_a_card(tmp_path: Path) -> None:
     assert judged + manifest.metrics["held_out"]["topic"]["rows"] == manifest.provenance["sources"][0]["rows"]
 
 
+@pytest.fixture
+def of_two_towns(tmp_path: Path) -> Path:
+    """Each message from either of two towns, that alone tell the agency."""
+    path = tmp_path / "towns.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([
+            ["text", "Муниципалитет", "куда"],
+            *([row["text"], town, f"Управа: {town}"] for row in rows_of(CORPUS) for town in ("Примерск", "Дальнее")),
+        ])  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("columns", [("text", "куда", "Муниципалитет"), ("0", "2", "1")])
+def test_circumstances_are_taught_measured_and_told_by_name_or_number(
+    of_two_towns: Path, tmp_path: Path, columns: tuple[str, str, str]
+) -> None:
+    text, label, town = columns
+    data = ["--data", str(of_two_towns), "--text-column", text, "--label", f"agency={label}", "--header"]
+    out = tmp_path / "model"
+    trained = run(
+        cli, ["train", *data, "--given", f"territory={town}", "--from-scratch", "--held-out", "--out", str(out)]
+    )
+    assert trained.exit_code == 0, trained.output
+    assert "Обстоятельство territory: разных значений 2" in trained.output
+    assert "Возможна утечка: territory определяет метку agency" in trained.output
+    card = (out / "card.md").read_text(encoding="utf-8")
+    assert "- territory: значений 2; вес agency" in card
+    assert "по одному тексту" in card
+    metrics = Judge.load(out).manifest.metrics
+    assert metrics["held_out"]["agency"]["accuracy"] > metrics["out_of_fold_text_alone"]["agency"]["accuracy"] + 0.3
+
+    with_it = run(cli, ["evaluate", *data, "--given", f"territory={town}", "--model", str(out), "--json"])
+    without = run(cli, ["evaluate", *data, "--given", f"page={town}", "--model", str(out), "--json"])
+    told, silent = (json.loads(done.stdout.splitlines()[-1])["accuracy"] for done in (with_it, without))
+    assert told > 0.95 > 0.7 > silent
+    assert "Модель учитывает и territory, а столбец не назван" in without.stderr
+    assert "Обстоятельств page модель не учитывает" in without.stderr
+
+    for value, expected in (("ДАЛЬНЕЕ", "Управа: Дальнее"), ("Примерск", "Управа: Примерск")):
+        judged = run(cli, ["predict", "--model", str(out), "--given", f"territory={value}"], input="Яма на дороге\n")
+        assert json.loads(judged.stdout)["agency"][0]["label"] == expected
+        assert "не знает" not in judged.stderr
+    assert "не знает" in run(cli, ["predict", "--model", str(out), "--given", "territory=Нигде", "яма"]).stderr
+
+
 def test_evaluation_of_the_shipped_model_prints_an_object_a_label() -> None:
     measured = run(cli, ["evaluate", "--data", str(HERE / "own_messages.csv"), "--label", "topic_group=topic_group",
                          "--label", "topic=topic", "--json"])  # fmt: skip
@@ -119,6 +164,10 @@ def test_a_message_given_as_an_argument_is_shown_as_a_table(judge_folder: Path) 
         (["train", "--data", str(CORPUS), "--label", "agency", "--out", "out"], "ИМЯ=СТОЛБЕЦ"),
         (["train", "--data", str(CORPUS), "--label", "text=topic", "--out", "out"], "ИМЯ=СТОЛБЕЦ"),
         (["train", "--data", str(CORPUS), "--label", "a=topic", "--label", "a=agency", "--out", "out"], "дважды"),
+        (["train", "--data", str(CORPUS), "--given", "territory", "--out", "out"], "--given ждёт ИМЯ=СТОЛБЕЦ"),
+        (["train", "--data", str(CORPUS), "--given", "page=нету", "--out", "out"], "нет столбца «нету»"),
+        (["predict", "--given", "territory=Примерск", "яма"], "Обстоятельства «territory» модель не учитывает"),
+        (["predict", "--given", "territory", "яма"], "--given ждёт ИМЯ=ЗНАЧЕНИЕ"),
         (["train", "--data", str(CORPUS), "--label", "a=нету", "--out", "out"], "нет столбца «нету»"),
         (["evaluate", "--data", str(CORPUS), "--label", "чужая=topic"], "Модель знает метки"),
         (["evaluate", "--data", str(TALK)], "нет столбцов"),

@@ -70,18 +70,21 @@ async def test_an_export_becomes_a_challenger_a_reason_makes_it_champion_and_rol
 ) -> None:
     assert await made("status") == resources.judge.version
     assert "Претендентов нет" in await refused("compare")
-    version = await made("train", "--data", str(export), *COLUMNS, "--from-scratch")
+    version = await made("train", "--data", str(export), *COLUMNS, "--given", "body=Кому", "--from-scratch")
     (row,) = await rows(resources, ModelVersion)
     assert (row.version, row.state, row.is_adapted) == (version, ModelState.CHALLENGER, False)
     assert {folder.name for folder in (resources.settings.data_dir / FOLDER).iterdir()} == {version}
-    assert "held_out" in row.metrics
+    assert {"held_out", "out_of_fold_text_alone"} <= set(row.metrics)
+    assert any("Возможна утечка: body определяет метку agency" in sentence for sentence in row.report)
 
     assert "не с чем сравнить" in await refused("promote", version)
     assert "нужны вместе" in await refused("promote", version, "--force")
     await made("promote", version, "--force", "--reason", "свой край")
     assert await made("status") == version
-    figures = await enter("evaluate", "--data", str(export), *COLUMNS)
+    figures = await enter("evaluate", "--data", str(export), *COLUMNS, "--given", "page=Кому")
     assert "topic: n 154, accuracy" in figures.stdout
+    assert "Модель учитывает и body, а столбец не назван" in figures.stderr
+    assert "Обстоятельств page модель не учитывает" in figures.stderr
     assert "поставляемая" in (await enter("rollback", "--reason", "хуже на глаз")).stderr
     assert await made("status") == resources.judge.version
     assert "возвращать нечего" in await refused("rollback")
@@ -95,6 +98,9 @@ async def test_a_history_without_topics_is_refused_before_anything_is_trained(
     assert "нет столбца «Нет»" in await refused(
         "train", "--data", str(export), "--text-column", "0", "--label", "topic=Нет"
     )
+    assert "нет столбца «Где»" in await refused("train", "--data", str(export), *COLUMNS, "--given", "territory=Где")
+    said = await refused("train", "--data", str(export), *COLUMNS, "--given", "улица=Кому", "--given", "page=Кому")
+    assert "служба не узнает улица: обстоятельства здесь называются territory, municipality, page, body" in said
     assert await rows(resources, ModelVersion) == []
     assert list((resources.settings.data_dir / FOLDER).iterdir()) == []
 

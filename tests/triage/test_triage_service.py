@@ -301,7 +301,7 @@ async def test_a_judge_without_a_guess_leaves_the_appeal_to_the_desk(resources: 
     class Silent:
         version, manifest = "silent", resources.judge.manifest
 
-        def judge(self, texts: list[str]) -> list[Judgement]:
+        def judge(self, texts: list[str], known: list[dict[str, str]]) -> list[Judgement]:
             return [Judgement(0.9) for _ in texts]
 
     silent = replace(resources, judge=Silent())  # type: ignore[arg-type]

