@@ -70,6 +70,7 @@ class Appeal(Row, table=True):
         Index("ix_appeal_danger", "queue_at", "id", postgresql_where=text("is_open AND danger IS NOT NULL")),
         Index("ix_appeal_message_kind", "message_kind", "id"),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
+        Index("ix_appeal_talk_received", "received_at", postgresql_where=text("is_open AND is_talk")),
         Index("ix_appeal_waiting", "waits_for", "queue_at", "id", postgresql_where=text("waits_for IS NOT NULL")),
         Index("ix_appeal_silent", "waits_until", postgresql_where=text("waits_until IS NOT NULL")),
         Index("ix_appeal_nameless", "id", postgresql_where=text("author_name IS NULL")),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -12,7 +12,7 @@ from app.appeals.page_models import Contact
 from app.audit.service import audit
 from app.platforms import platform_by_code
 from app.public_pages.models import PublicPage
-from app.retention.queries import Citizen, is_over, is_owed_nothing, read_citizen
+from app.retention.queries import Citizen, is_only_talk, is_over, is_owed_nothing, read_citizen
 from app.retention.service import forget_contacts, forget_loose, remove_words
 from app.vault import Vault
 
@@ -27,7 +27,7 @@ async def forget_citizen(
     """
     code = platform_by_code(platform).code
     citizen = await read_citizen(session, code, author, now)
-    may_be = and_(is_over(now), is_owed_nothing())
+    may_be = or_(and_(is_over(now), is_owed_nothing()), is_only_talk(now))
     removed = await remove_words(session, vault, citizen.ended, may_be, Why.REQUEST, actor, now)
     await forget_loose(session, vault, citizen.loose, now)
     pages = select(col(PublicPage.id)).where(col(PublicPage.platform) == code)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals.cycle import SYSTEM
+from app.appeals.cycle import SYSTEM, finish
 from app.appeals.gone import Why, in_place_of_words
-from app.appeals.models import Answer, Appeal, Draft, HistoryEntry, Message, Part
+from app.appeals.models import Answer, Appeal, Draft, HistoryEntry, Message, Part, State
 from app.appeals.page_models import Contact, PagePost
 from app.audit.service import audit
 from app.db import NO_KEY_UPDATE
@@ -22,11 +22,12 @@ from app.live import announce
 from app.outgoing.models import ChannelAppeal, DepartmentDelivery
 from app.resources import Resources
 from app.retention.emptying import empty_answer, empty_appeal, empty_entry, empty_message, empty_part
-from app.retention.queries import due_appeals, is_over
+from app.retention.queries import due_appeals, due_talk, is_only_talk, is_over
 from app.vault import Vault
 
 APPEALS_AT_ONCE = 100
 ROWS_AT_ONCE = 1000
+NOT_NEEDED = "no_answer_needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,10 @@ async def expire(resources: Resources, now: datetime) -> int:
         return 0
     before = now - timedelta(days=days)
     async with resources.database.transaction() as session:
-        numbers = (await session.scalars(due_appeals(before, now, APPEALS_AT_ONCE))).all()
-        removed = await remove_words(session, resources.vault, numbers, is_over(now), Why.TERM, SYSTEM, now)
+        due = due_appeals(before, now, APPEALS_AT_ONCE), due_talk(before, now, APPEALS_AT_ONCE)
+        numbers = [number for statement in due for number in await session.scalars(statement)]
+        may_be = or_(is_over(now), is_only_talk(now))
+        removed = await remove_words(session, resources.vault, numbers, may_be, Why.TERM, SYSTEM, now)
         beside = await _expire_what_is_in_no_appeal(session, before)
         if removed.appeals or beside:
             audit(
@@ -66,6 +69,7 @@ async def remove_words(
     now: datetime,
 ) -> Removed:
     """Empty these appeals and all that belongs to them; those that have changed meanwhile and must not be, are left.
+    Talk is closed before.
 
     Messages are locked before appeals, as the drain does it: the two must not wait for each other.
     """
@@ -80,6 +84,8 @@ async def remove_words(
     authors = tuple_(col(Contact.page_id), col(Contact.external_id)).in_(
         [(appeal.page_id, appeal.author_external_id) for appeal in appeals]
     )
+    for talk in [appeal for appeal in appeals if appeal.is_open]:
+        await finish(session, talk, State.CLOSED, NOT_NEEDED, actor, now)
     files = await _empty_messages(session, vault, messages, why, now)
     await _empty_what_belongs_to(session, ids, why)
     for appeal in appeals:

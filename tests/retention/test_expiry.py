@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, text, update
+from sqlmodel import col
 
 from app.accounts.actor import Actor
 from app.accounts.models import Role
@@ -27,11 +28,12 @@ from app.reports.question import Question, last_days
 from app.reports.sla import sla_report
 from app.resources import Resources
 from app.retention.service import expire
+from app.sla.models import Clock
 from app.triage.models import LabelChoice
 from app.triage.service import choose_label
 from tests.conftest import NOW, VK, comment
 from tests.files.conftest import picture
-from tests.office import ROAD, clerk, departments, do, only, opened, other_department, rows
+from tests.office import ROAD, THANKS, clerk, departments, do, only, opened, other_department, rows
 from tests.retention.conftest import AFTER, TERM, answered, deliver, where_is, whole_database, years_pass
 
 AUTHOR = 700000123
@@ -207,6 +209,22 @@ async def test_a_repeat_keeps_its_words_while_the_appeal_it_repeats_is_open(
         stored = await session.get_one(Appeal, repeat.id)
         stored.state, stored.duplicate_of_id = State.CLOSED, main.id
     assert await expire(resources, AFTER) == 0
+
+
+async def test_talk_that_nobody_closes_ends_with_its_last_words(resources: Resources, vk: VK) -> None:
+    await vk.comment(f"{THANKS} zqtalk", 731, AUTHOR)
+    await vk.comment(f"{THANKS} zqagain", 732, 100000003)
+    await vk.drain()
+    async with resources.database.transaction() as session:
+        await session.execute(update(Message).where(col(Message.external_id) == "732").values(received_at=AFTER))
+    assert await years_pass(resources) == 1
+    assert await where_is(resources, "zqtalk", str(AUTHOR)) == {}
+    first, second = await rows(resources, Appeal)
+    assert (first.is_talk, first.state, first.close_reason) == (True, State.CLOSED, "no_answer_needed")
+    assert second.is_open
+    assert "zqagain" in second.text
+    clock = (await rows(resources, Clock))[0]
+    assert (clock.closed_at, clock.is_counted) == (AFTER, False)
 
 
 async def test_a_second_round_changes_nothing(resources: Resources, vk: VK, anna: Actor) -> None:

@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from app.accounts.actor import Actor
-from app.appeals import duplicates
-from app.appeals.models import Answer, AnswerState, Appeal, Message
+from app.appeals import cycle, duplicates
+from app.appeals.models import Answer, AnswerState, Appeal, Message, State
 from app.appeals.page_models import Contact
 from app.audit.models import AuditEntry
 from app.files.keeping import keep, remove_unused
@@ -19,7 +19,7 @@ from app.retention.citizens import forget_citizen, mark_of
 from app.retention.queries import Citizen, read_citizen
 from tests.conftest import NOW, VK
 from tests.files.conftest import picture
-from tests.office import ROAD, do, opened, rows
+from tests.office import ROAD, THANKS, do, opened, rows
 from tests.retention.conftest import answered, where_is, whole_database
 
 AUTHOR, OTHER = 700000123, 700000456
@@ -82,6 +82,27 @@ async def test_a_repeat_whose_author_was_told_nothing_is_still_owed(resources: R
     async with resources.database.transaction() as session:
         await session.execute(update(Appeal).where(col(Appeal.id) == repeat.id).values(duplicate_of_id=None))
     assert (await forget(resources, anna, OTHER)).ended == [main.id]
+
+
+async def test_talk_is_forgotten_too_for_nobody_owes_it_an_answer(resources: Resources, vk: VK, anna: Actor) -> None:
+    talk = await opened(vk, THANKS, author=AUTHOR)
+    assert talk.is_talk
+    assert talk.is_open
+    assert (await forget(resources, anna)).ended == [talk.id]
+    assert await where_is(resources, str(AUTHOR)) == {}
+
+
+async def test_a_repeat_of_what_was_closed_without_an_answer_is_owed_none(
+    resources: Resources, vk: VK, anna: Actor
+) -> None:
+    main, repeat = await opened(vk, author=OTHER), await opened(vk, comment_id=741, author=AUTHOR)
+    await do(resources, duplicates.mark_duplicate, repeat.id or 0, main.id or 0, anna, now=NOW)
+    assert (await read(resources)).left == [repeat.id]
+    async with resources.database.transaction() as session:
+        stored = await session.get_one(Appeal, main.id)
+        await cycle.finish(session, stored, State.CLOSED, "spam", anna, NOW)
+    assert (await read(resources)).ended == [repeat.id]
+    assert (await read(resources, OTHER)).ended == [main.id]
 
 
 async def test_messages_in_no_appeal_and_contacts_go_too(resources: Resources, vk: VK, anna: Actor) -> None:
