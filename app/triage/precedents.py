@@ -21,7 +21,7 @@ from app.triage.similar import LONGEST_COMPARED, compared, excerpt
 from classifier.likeness import marks_of, rank
 
 MOST_TOPICS = 3
-MOST_COMPARED = 50
+MOST_COMPARED = 40
 """So many of the newest answered appeals of each likely topic are compared."""
 MOST_RANKED = 15
 MOST_SHOWN = 3

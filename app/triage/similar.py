@@ -22,7 +22,7 @@ from classifier.likeness import ALIKE_FROM, in_period, likeness_of, likenesses_o
 DAYS = 30
 """Nearly equal appeals are looked for so many days before and after."""
 PERIOD_DAYS = 32
-MOST_ALIKE = 100
+MOST_ALIKE = 60
 LONGEST_COMPARED = 2000
 LONGEST_EXCERPT = 160
 
