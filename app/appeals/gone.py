@@ -1,6 +1,7 @@
 """What stands where a citizen's words stood, and what people are told of it. Pure."""
 
 from enum import StrEnum
+from typing import Any, Protocol
 
 from app.appeals.models import Appeal
 
@@ -24,3 +25,21 @@ def in_place_of_words(why: Why) -> str:
 def reason_of(appeal: Appeal) -> str:
     """Why the words are gone, as a part of a sentence; empty while they are there."""
     return REASONS[Why(appeal.depersonalised_why)] if appeal.depersonalised_why else ""
+
+
+class Told(Protocol):
+    """Details of a line of history; None for what is missing."""
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
+def words_gone(told: Told) -> str:
+    """The journal's sentence of the removal."""
+    return f"Слова и имя жителя удалены {REASONS.get(told['why'], '')}".rstrip()
+
+
+def change_too_late(told: Told) -> str:
+    """The journal's sentence of an edit, deletion or restoration that came after it."""
+    changes = {"edit": "исправил", "delete": "удалил", "restore": "вернул"}
+    change = changes.get(told["change"], "изменил")
+    return f"Автор {change} сообщение, слов которого здесь уже нет: новые не приняты"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.appeals.gone import REASONS
+from app.appeals.gone import change_too_late, words_gone
 from app.appeals.models import HistoryEntry
 from app.appeals.service import CLOSE_REASONS, SYSTEM_CLOSE_REASONS
 
@@ -126,11 +126,9 @@ def _label_corrected(told: _Told) -> str:
 
 
 def _alarm_raised(told: _Told) -> str:
-    themes = ", ".join(told["themes"] or [])
-    if told["words"] is None:  # removed with all words of the appeal
-        return f"Тревога: {themes}"
-    words = "; ".join(f"«{word['text']}»" for word in told["words"])
-    return f"Тревога: {themes} · {words or 'по мнению модели'}"
+    words = "; ".join(f"«{word['text']}»" for word in told["words"] or [])
+    why = "" if told["words"] is None else f" · {words or 'по мнению модели'}"  # words may be gone with all others
+    return f"Тревога: {', '.join(told['themes'] or [])}{why}"
 
 
 def _alarm_dismissed(told: _Told) -> str:
@@ -255,16 +253,6 @@ def _breached(told: _Told) -> str:
     return f"Просрочен срок {_clock(told)}: был до {told.moment('due_at')}"
 
 
-def _depersonalised(told: _Told) -> str:
-    return f"Слова и имя жителя удалены {REASONS.get(told['why'], '')}".rstrip()
-
-
-def _came_late(told: _Told) -> str:
-    changes = {"edit": "исправил", "delete": "удалил", "restore": "вернул"}
-    change = changes.get(told["change"], "изменил")
-    return f"Автор {change} сообщение, слов которого здесь уже нет: новые не приняты"
-
-
 SENTENCES: dict[str, Callable[[_Told], str]] = {
     "received": _received,
     "judged": _judged,
@@ -307,6 +295,6 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "closed": _closed,
     "reopened": _reopened,
     "breached": _breached,
-    "depersonalised": _depersonalised,
-    "came_late": _came_late,
+    "depersonalised": words_gone,
+    "came_late": change_too_late,
 }
