@@ -16,6 +16,7 @@ from app.cli_channels import channels_app
 from app.cli_classifier import classifier_app
 from app.cli_departments import departments_app, territories_app
 from app.cli_pages import pages_app
+from app.cli_personal_data import forget
 from app.cli_rules import rules_app
 from app.installation import migrate_database, with_servers
 from app.intake import service as intake
@@ -39,6 +40,7 @@ app.add_typer(classifier_app, name="classifier")
 app.add_typer(departments_app, name="departments")
 app.add_typer(territories_app, name="territories")
 app.add_typer(rules_app, name="rules")
+app.command()(forget)
 
 
 @app.command()

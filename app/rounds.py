@@ -18,6 +18,7 @@ from app.outgoing.retention import forget_deliveries
 from app.outgoing.sending import tell_batch
 from app.public_pages.watch import watch_connections
 from app.resources import Resources
+from app.retention.service import expire
 from app.rules.checking import count_hits
 from app.rules.simulation import run_waiting
 from app.time import utc_now
@@ -96,6 +97,11 @@ async def learn(resources: Resources) -> int:
     """Once a night: a challenger is trained when there is enough to learn from."""
     await learn_at_night(resources, utc_now())
     return 0
+
+
+async def forget(resources: Resources) -> int:
+    """Take the words and names out of one batch of what was kept long enough."""
+    return await expire(resources, utc_now())
 
 
 async def tidy(resources: Resources) -> int:

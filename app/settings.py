@@ -113,6 +113,11 @@ class Settings(BaseSettings):
     )
     policy: str = Field("social-default", description="Политика сроков для новых обращений")
     payload_retention_days: int = Field(30, ge=2, description="Сколько дней хранить исходники доставок")
+    personal_data_days: int = Field(
+        1826,
+        ge=0,
+        description="Через сколько дней после ответа или закрытия удалять из обращения слова и имя жителя; 0: никогда",
+    )
     reopen_days: int = Field(7, ge=0, description="Сколько дней новое сообщение возвращает отвеченное обращение")
     form_frame_ancestors: Annotated[str, AfterValidator(_frame_ancestors)] = Field(
         "*", description="Сайты, которым можно встраивать форму, через пробел: https://primersk.example; * любым"

@@ -6,6 +6,7 @@ before stand in APPEALS_OLD_SECRET_KEYS: the newest key seals, all of them open.
 
 import base64
 import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Vault:
             raise SecretKeyMissing("Ключ шифрования должен быть ровно 32 байта (base64 в APPEALS_SECRET_KEY)")
         self._ciphers = {_mark(one): AESGCM(one) for one in (key, *old_keys)}
         self.mark = _mark(key)
+        self._hash_keys = [hashlib.sha256(b"appeals hash key" + one).digest() for one in (key, *old_keys)]
 
     def seal(self, data: bytes) -> bytes:
         """Mark and nonce followed by ciphertext and tag."""
@@ -58,6 +60,10 @@ class Vault:
             if opened is not None:
                 return opened
         raise CannotDecrypt("Данные зашифрованы другим ключом или повреждены")
+
+    def fingerprints(self, data: bytes) -> list[str]:
+        """Keyed hashes by which data is known again and cannot be guessed without the key, by the newest key first."""
+        return [hmac.digest(key, data, "sha256").hex() for key in self._hash_keys]
 
     def is_sealed_by_newest(self, sealed: bytes) -> bool:
         """Whether these bytes need no re-sealing after a change of keys."""

@@ -83,6 +83,7 @@ def _crons(jobs: Mapping[Job, Solo], settings: Settings) -> list[CronJob]:
         cron(_named(Solo(rounds.count_rules)), name="cron_rule_hits", minute={7}, second=12, run_at_startup=True),
         cron(_named(Solo(rounds.close_questions)), name="cron_silence", minute={7, 27, 47}, second=0),
         cron(_named(Solo(rounds.tidy)), name="cron_tidy", minute={17}, second=0),
+        cron(_named(Solo(rounds.forget)), name="cron_forget", minute={33}, second=0, timeout=LONG_SECONDS),
         cron(
             _named(Solo(rounds.learn)),
             name="cron_learn",

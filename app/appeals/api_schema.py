@@ -228,6 +228,9 @@ class AppealCard(AppealItem):
     first_answered_at: UtcTime | None
     closed_at: UtcTime | None
     close_reason: str | None
+    depersonalised_at: UtcTime | None = Field(
+        description="Когда из обращения удалены слова и имя, по сроку хранения или по просьбе жителя; пусто — они есть"
+    )
     judgement: JudgementView | None = Field(description="Что сказала модель, с вариантами; null — ещё не судила")
     routing: RoutingView | None = Field(description="Почему этот отдел; null — ещё не назначен правилами")
     clocks: list[ClockView]

@@ -15,6 +15,7 @@ from sqlmodel import col
 from app.accounts.actor import Actor
 from app.accounts.models import Role
 from app.appeals.drafts import save_draft
+from app.appeals.gone import reason_of
 from app.appeals.models import Answer, AnswerState, Appeal, HistoryEntry, Message, Part, State, Wait
 from app.appeals.telling import remember
 from app.db import NO_KEY_UPDATE
@@ -41,7 +42,7 @@ def record(session: AsyncSession, appeal_id: int, action: str, actor: Actor, now
 async def load(
     session: AsyncSession, appeal_id: int, actor: Actor, *, expected_version: int | None = None, is_open: bool = True
 ) -> Appeal:
-    """The appeal, locked for this transaction. Raises NotFound, Conflict (changed meanwhile, or closed)."""
+    """The appeal, locked for this transaction. Raises NotFound, Conflict (changed meanwhile, closed, or wordless)."""
     appeal = await session.get(Appeal, appeal_id, with_for_update=NO_KEY_UPDATE)
     if appeal is None or (actor.role == Role.DEPARTMENT and appeal.department_id != actor.department_id):
         raise NotFound(f"Обращения № {appeal_id} нет")
@@ -49,6 +50,8 @@ async def load(
         raise Conflict("Обращение изменилось, пока вы его читали. Проверьте и повторите.")
     if is_open and not appeal.is_open:
         raise Conflict("Обращение уже закрыто")
+    if appeal.depersonalised_at is not None:
+        raise Conflict(f"Слова и имя из обращения № {appeal_id} удалены {reason_of(appeal)}, его больше не меняют")
     return appeal
 
 

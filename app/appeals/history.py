@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from app.appeals.gone import change_too_late, words_gone
 from app.appeals.models import HistoryEntry
 from app.appeals.service import CLOSE_REASONS, SYSTEM_CLOSE_REASONS
 
@@ -126,7 +127,8 @@ def _label_corrected(told: _Told) -> str:
 
 def _alarm_raised(told: _Told) -> str:
     words = "; ".join(f"«{word['text']}»" for word in told["words"] or [])
-    return f"Тревога: {', '.join(told['themes'] or [])} · {words or 'по мнению модели'}"
+    why = "" if told["words"] is None else f" · {words or 'по мнению модели'}"  # words may be gone with all others
+    return f"Тревога: {', '.join(told['themes'] or [])}{why}"
 
 
 def _alarm_dismissed(told: _Told) -> str:
@@ -293,4 +295,6 @@ SENTENCES: dict[str, Callable[[_Told], str]] = {
     "closed": _closed,
     "reopened": _reopened,
     "breached": _breached,
+    "depersonalised": words_gone,
+    "came_late": change_too_late,
 }

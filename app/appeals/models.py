@@ -35,6 +35,7 @@ _OPEN_SQL = ", ".join(f"'{state}'" for state in OPEN_STATES)
 # Appeals without a due time sort last; a literal keeps the column sortable with one index.
 _QUEUE_AT_SQL = "coalesce(next_due_at, '9999-01-01 00:00:00+00'::timestamptz)"
 _IN_QUEUE = text("is_open AND NOT is_talk")
+_WITH_WORDS = "closed_at IS NOT NULL AND depersonalised_at IS NULL"
 
 
 class Appeal(Row, table=True):
@@ -52,7 +53,8 @@ class Appeal(Row, table=True):
     `fingerprint` is shared by equal texts, some of `likeness` by nearly equal ones of about the same time (both empty
     for a few words). `places` are those named in the text; `territory_code` is set where one of them, or a person,
     makes the page's territory more exact, and `territory_from` says which. A repeat of another appeal is closed, has
-    no clock of its own, and names it in `duplicate_of_id`.
+    no clock of its own, and names it in `duplicate_of_id`. Since `depersonalised_at` all words and names are gone from
+    it and from what belongs to it, for a reason of `gone.Why`; what reports count has stayed.
     """
 
     __mapper_args__: ClassVar[dict[str, list[str]]] = {"exclude_properties": ["is_open", "queue_at", "search"]}
@@ -68,6 +70,7 @@ class Appeal(Row, table=True):
         Index("ix_appeal_danger", "queue_at", "id", postgresql_where=text("is_open AND danger IS NOT NULL")),
         Index("ix_appeal_message_kind", "message_kind", "id"),
         Index("ix_appeal_talk", "id", postgresql_where=text("is_open AND is_talk")),
+        Index("ix_appeal_talk_received", "received_at", postgresql_where=text("is_open AND is_talk")),
         Index("ix_appeal_waiting", "waits_for", "queue_at", "id", postgresql_where=text("waits_for IS NOT NULL")),
         Index("ix_appeal_silent", "waits_until", postgresql_where=text("waits_until IS NOT NULL")),
         Index("ix_appeal_nameless", "id", postgresql_where=text("author_name IS NULL")),
@@ -80,6 +83,7 @@ class Appeal(Row, table=True):
         Index("ix_appeal_answered", "topic", "id", postgresql_where=text("state = 'answered'")),
         Index("ix_appeal_duplicates", "duplicate_of_id", "id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
         Index("ix_appeal_repeats", "id", postgresql_where=text("duplicate_of_id IS NOT NULL")),
+        Index("ix_appeal_kept", "closed_at", "id", postgresql_where=text(_WITH_WORDS)),
         Index("ix_appeal_page", "page_id", "id"),
         Index("ix_appeal_topic", "topic", "id"),
         Index("ix_appeal_state", "state", "id"),
@@ -137,6 +141,8 @@ class Appeal(Row, table=True):
     closed_at: datetime | None = utc_field(default=None)
     close_reason: str | None = Field(default=None, max_length=40)
     duplicate_of_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="appeal.id")
+    depersonalised_at: datetime | None = utc_field(default=None)
+    depersonalised_why: str | None = Field(default=None, max_length=10)
 
     @property
     def is_open(self) -> bool:
@@ -154,6 +160,7 @@ class Message(Row, table=True):
         UniqueConstraint("page_id", "key"),
         Index("ix_message_external", "platform", "external_id"),
         Index("ix_message_cropped", "id", postgresql_where=text("is_cropped")),
+        Index("ix_message_loose", "received_at", postgresql_where=text("appeal_id IS NULL")),
     )
 
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)

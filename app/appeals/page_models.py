@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from app.db import utc_field
@@ -16,6 +16,7 @@ class PagePost(Row, table=True):
     __table_args__ = (
         UniqueConstraint("page_id", "external_id"),
         Index("ix_page_post_thread", "page_id", "thread_external_id"),
+        Index("ix_page_post_worded", "published_at", postgresql_where=text("text <> ''")),
     )
 
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
@@ -29,6 +30,8 @@ class PagePost(Row, table=True):
 
 class Contact(Row, table=True):
     """A citizen as one page knows him: whether he lets the page write to him privately."""
+
+    __table_args__ = (Index("ix_contact_changed", "changed_at"),)
 
     page_id: int = Field(foreign_key="public_page.id", primary_key=True)
     external_id: str = Field(max_length=200, primary_key=True)

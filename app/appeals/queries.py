@@ -82,6 +82,7 @@ class QueueRow:
     assignee_id: int | None
     assignee_name: str | None
     is_stuck: bool
+    depersonalised_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ _PICKED = (
     _appeal.has_attachments, _appeal.is_edited, _appeal.is_talk, _appeal.is_confirmed, _appeal.severity,
     _appeal.danger, _appeal.message_kind, _appeal.topic, _appeal.topic_group, _appeal.confidence, _appeal.label_value,
     _appeal.received_at, _appeal.closed_at, _appeal.next_due_at, _appeal.department_id, _appeal.page_id,
-    _appeal.assignee_id,
+    _appeal.assignee_id, _appeal.depersonalised_at,
 )  # fmt: skip
 _AS_STORED = tuple(
     column.name for column in _PICKED if column.name not in ("text", "department_id", "page_id", "label_value")

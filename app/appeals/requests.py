@@ -88,6 +88,8 @@ async def _write_down(
     """The appeal is locked first, as everywhere."""
     async with resources.database.transaction() as session:
         appeal = await session.get_one(Appeal, inquiry.appeal_id, with_for_update=NO_KEY_UPDATE)
+        if appeal.depersonalised_at is not None:  # meanwhile; the news would be words again
+            return
         hand = await session.get_one(ChannelAppeal, (inquiry.channel_id, inquiry.appeal_id), with_for_update=True)
         is_news = (hand.remote_status or "open", hand.remote_notes or "") != (status.status, status.notes)
         hand.service_request_id, hand.remote_status, hand.remote_notes = number, status.status, status.notes

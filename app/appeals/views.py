@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.appeals.gone import WORDS_GONE
 from app.appeals.history import plain_label
 from app.appeals.models import OPEN_STATES, Appeal, State
 from app.appeals.queries import QueueRow
@@ -72,7 +73,7 @@ def row_view(
         countdown=_row_countdown(row, clock, now),
         platform=row.platform,
         author=row.author_name or "Житель",
-        text=" ".join(row.excerpt.split()) or "Без текста",
+        text=WORDS_GONE if row.depersonalised_at else " ".join(row.excerpt.split()) or "Без текста",
         topic="Разговор" if row.is_talk else plain_label(row.topic or "Тема не определена"),
         department=row.department_name,
         page=row.page_name,
@@ -126,8 +127,8 @@ def _zone() -> str:
 
 
 def title_of(appeal: Appeal, *, is_sure: bool) -> str:
-    """The topic when it is certain enough, else the citizen's first words."""
-    if is_sure and appeal.topic:
+    """The topic when it is certain enough, or all that is left; else the citizen's first words."""
+    if appeal.topic and (is_sure or appeal.depersonalised_at):
         return plain_label(appeal.topic)
     words = " ".join(appeal.text.split())
     if len(words) <= TITLE_LENGTH:

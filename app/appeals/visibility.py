@@ -42,10 +42,10 @@ def is_owed_repeat() -> Condition:
     return and_(_appeal.duplicate_of_id.is_not(None), is_answered, ~was_told_since_closed())
 
 
-def was_told_since_closed() -> Condition:
-    """The author of the closed appeal has a final answer that was sent or is on its way since."""
+def was_told_since_closed(appeal: Any = _appeal) -> Condition:
+    """The author of the closed appeal (columns or an alias) has a final answer that was sent or is on its way since."""
     told = aliased(Answer)
     return exists().where(
-        col(told.appeal_id) == _appeal.id, col(told.created_at) >= _appeal.closed_at,
+        col(told.appeal_id) == appeal.id, col(told.created_at) >= appeal.closed_at,
         col(told.state).in_(TOLD_STATES), ~col(told.is_interim), ~col(told.is_question),
     )  # fmt: skip

@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.files.content import Examined, FileRefused, examine
@@ -16,6 +17,7 @@ from app.files.thumbnails import thumbnail
 from app.resources import Resources
 
 UNUSED_FOR = timedelta(days=30)  # a file is stored before the message that carries it is read from the inbox
+JUST_COME = timedelta(days=1)  # so young, it may have come once more, with a message that is not read yet
 REMOVED_AT_ONCE = 200
 _one_picture_at_a_time = asyncio.Semaphore(1)  # decoded, one takes up to 150 MB
 
@@ -73,6 +75,14 @@ async def _announce(
     return stored
 
 
+async def let_go(session: AsyncSession, hashes: Collection[str], now: datetime) -> None:
+    """Messages carry these contents no longer: unless others do, the next round removes those older than a day."""
+    is_carried = exists().where(col(MessageFile.sha256) == col(StoredFile.sha256))
+    unused = (col(StoredFile.sha256).in_(hashes), ~is_carried, col(StoredFile.fetched_at) < now - JUST_COME)
+    as_old = func.least(col(StoredFile.fetched_at), now - UNUSED_FOR)
+    await session.execute(update(StoredFile).where(*unused).values(fetched_at=as_old))
+
+
 async def remove_unused(resources: Resources, now: datetime) -> int:
     """Remove files that no message has carried for a day; how many. Safe to be killed anywhere and run again."""
     doomed = await _doom(resources, now)
@@ -97,4 +107,4 @@ async def _doom(resources: Resources, now: datetime) -> Sequence[str]:
         return (await session.scalars(marked.returning(col(StoredFile.sha256)))).all()
 
 
-__all__ = ["FileRefused", "keep", "place_of", "place_of_thumbnail", "remove_unused"]
+__all__ = ["FileRefused", "keep", "let_go", "place_of", "place_of_thumbnail", "remove_unused"]

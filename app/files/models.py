@@ -21,6 +21,7 @@ class FileState(StrEnum):
     STORED = "stored"
     REFUSED = "refused"  # we do not want it: too large, of another kind, at an address of our own network
     FAILED = "failed"  # the platform did not give it, and is asked no more
+    REMOVED = "removed"  # its appeal keeps no words any longer
 
 
 class StoredFile(Row, table=True):

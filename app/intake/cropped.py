@@ -61,6 +61,8 @@ async def _store(resources: Resources, message_id: int, text: str | None, now: d
     """The whole text in place of the cut one, on the message and its appeal."""
     async with resources.database.transaction() as session:
         message = await session.get_one(Message, message_id, with_for_update=True)
+        if not message.is_cropped:  # told whole, or emptied, while we asked
+            return
         before, message.text, message.is_cropped = message.text, text or message.text, False
         appeal_id = message.appeal_id
         appeal = await session.get(Appeal, appeal_id, with_for_update=NO_KEY_UPDATE) if appeal_id else None

@@ -17,6 +17,7 @@ from app.intake.batch import Arrival, Batch, Touched, apply_all, thread_of
 from app.intake.changes import Change
 from app.intake.own_answers import recognise_own
 from app.intake.replies import appeals_replied_to
+from app.intake.too_late import leave_out_too_late
 from app.jobs import Job, enqueue
 from app.live import announce
 from app.resources import Resources
@@ -31,6 +32,7 @@ LONGEST_SEARCH_TEXT = 20_000  # characters; PostgreSQL refuses a search vector o
 
 async def take_effect(resources: Resources, session: AsyncSession, arrivals: Sequence[Arrival], now: datetime) -> None:
     """Apply a batch of arrivals, in their order, in this transaction."""
+    arrivals = await leave_out_too_late(resources.vault, session, arrivals, now)
     if not arrivals:
         return
     batch = Batch(resources, session, now)

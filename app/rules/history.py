@@ -41,12 +41,14 @@ _COLUMNS: tuple[Any, ...] = (
     col(Appeal.territory_code),
     IS_DECIDED.label("is_decided"),
 )
+# Without its words an appeal would be decided otherwise than it was.
+_IS_PAST = (~col(Appeal.is_talk), col(Appeal.depersonalised_at).is_(None))
 TIME_CONDITIONS = ("weekday", "hours", "is_working_day")
 
 
 async def count_history(session: AsyncSession, last: int) -> int:
-    """How many appeals a replay of the last ones will take; talk is left out."""
-    newest = select(col(Appeal.id)).where(~col(Appeal.is_talk)).limit(last).subquery()
+    """How many appeals a replay of the last ones will take; talk and appeals without words are left out."""
+    newest = select(col(Appeal.id)).where(*_IS_PAST).limit(last).subquery()
     return await session.scalar(select(func.count()).select_from(newest)) or 0
 
 
@@ -71,7 +73,7 @@ async def past_appeals(
 
 
 async def _portion(session: AsyncSession, before: int | None, limit: int) -> Sequence[Row[Any]]:
-    statement = select(*_COLUMNS).where(~col(Appeal.is_talk)).order_by(col(Appeal.id).desc()).limit(limit)
+    statement = select(*_COLUMNS).where(*_IS_PAST).order_by(col(Appeal.id).desc()).limit(limit)
     if before is not None:
         statement = statement.where(col(Appeal.id) < before)
     connection = await session.connection()  # plain rows: objects of each would cost as much as the decision

@@ -16,6 +16,7 @@ from app.appeals import service as appeals
 from app.appeals.card import Card, read_card, texts_around
 from app.appeals.disclosure import masked, shown_to_all
 from app.appeals.duplicates import answered_repeats, repeats_of
+from app.appeals.gone import reason_of
 from app.appeals.history import lines_of
 from app.appeals.models import Answer, AnswerState, Appeal, State, Wait
 from app.appeals.queries import MOST_COUNTED, Listing, QueueRow
@@ -159,7 +160,8 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
     card = await read_card(desk.session, appeal_id, desk.actor)
     tell_time = partial(formats.day_text, zone=desk.zone, now=desk.now)
     appeal = card.appeal
-    evidence = await words_for_topic(desk.resources, appeal)
+    reason_gone = reason_of(appeal)
+    evidence = () if reason_gone else await words_for_topic(desk.resources, appeal)
     gazetteer = await gazetteer_of(desk.session, await desk.resources.rulebook.current(desk.session))
     panel = await topic_panel(desk.resources, desk.session, appeal, evidence, texts_around(card))
     today = desk.now.astimezone(desk.zone).date()
@@ -176,7 +178,8 @@ async def card_screen(desk: Desk, appeal_id: int, queue: Queue) -> dict[str, Any
         "panel": panel,
         "pieces": marked_text(appeal, evidence, gazetteer),
         "danger_in": marked_danger(appeal, card.messages),
-        "alarm": alarm_view(appeal),
+        "alarm": None if reason_gone else alarm_view(appeal),
+        "reason_gone": reason_gone,
         "kind_name": KIND_NAMES.get(appeal.message_kind or "", ""),
         "can_be_talk": PLATFORMS[appeal.platform].takes_talk and not appeal.danger and not appeal.is_talk,
         "thread": conversation(card.messages, card.above, card.answers, card.history, author, tell_time, card.files),

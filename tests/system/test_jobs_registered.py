@@ -14,5 +14,5 @@ async def test_every_nudge_has_its_job_and_every_job_a_cron_that_finds_what_a_lo
     assert {job.name for job in built.cron_jobs or []} == {
         "cron_drain", "cron_deliver", "cron_breaches", "cron_authors", "cron_texts", "cron_polls", "cron_watch",
         "cron_files", "cron_tell", "cron_requests", "cron_simulations", "cron_rule_hits", "cron_silence", "cron_tidy",
-        "cron_learn",
+        "cron_learn", "cron_forget",
     }  # fmt: skip
