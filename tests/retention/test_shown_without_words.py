@@ -49,6 +49,8 @@ async def test_the_card_says_when_and_why(resources: Resources, vk: VK, anna: Ac
     assert (appeal.topic or "").removeprefix("★").strip() in shown
     assert "[удалено по просьбе жителя]" in shown
     assert "Слова и имя жителя удалены по просьбе жителя" in shown
+    assert "Чьё это обращение, больше не известно" in shown
+    assert "Житель: Житель" not in shown
     assert ROAD not in shown
 
 
