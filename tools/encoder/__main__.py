@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from classifier.artifact import coarse_to_fine
+from classifier.artifact import Arrays, coarse_to_fine
 from classifier.companion import FILE_NAME, read_companion, write_companion
 from classifier.dataset import Corpus, Source, is_held_out, read_corpus, read_talk
 from classifier.encoder import Encoder, write_encoder
@@ -74,19 +74,22 @@ def mix(
 ) -> None:
     """Находит смесь на отложенной пятой части, которой не видели ни кодировщик, ни обычная модель."""
     from classifier.accurate_training import voices_of
-    from tools.encoder.mixing import with_mixes
+    from tools.encoder.mixing import mixes_found
 
     corpus = read_corpus(data)
     held_out, encoder = is_held_out(corpus.texts), Encoder.load(out / ENCODER)
+    heads = {folder: _head(folder, corpus.names) for folder in (out, also) if folder}
     judge = Judge.load(plain) if plain else _plain_judge(data, talk, corpus)
-    head = read_companion(out / FILE_NAME, corpus.names, encoder.seal)
     voices = voices_of(corpus.where(~held_out))
-    arrays = with_mixes(judge, encoder, head, corpus.where(held_out), voices, log.info)
-    write_companion(out / FILE_NAME, corpus.names, encoder.seal, arrays)
-    if also:
-        seal = Encoder.load(also / ENCODER).seal
-        head = read_companion(also / FILE_NAME, corpus.names, seal)
-        write_companion(also / FILE_NAME, corpus.names, seal, {**head, "mixes": arrays["mixes"]})
+    mixes = mixes_found(judge, encoder, heads[out][1], corpus.where(held_out), voices, log.info)
+    for folder, (seal, head) in heads.items():
+        write_companion(folder / FILE_NAME, corpus.names, seal, {**head, "mixes": mixes})
+
+
+def _head(folder: Path, names: dict[str, list[str]]) -> tuple[bytes, Arrays]:
+    """The seal of a folder's encoder, and the layer that was taught with it."""
+    seal = Encoder.load(folder / ENCODER).seal
+    return seal, read_companion(folder / FILE_NAME, names, seal)
 
 
 def _plain_judge(data: Path, talk: Path, corpus: Corpus) -> Judge:

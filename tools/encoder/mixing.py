@@ -19,10 +19,11 @@ from classifier.judge import Judge
 THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 1.01)
 """Below which probability of its least sure kind a message is asked about: nobody, …, everybody."""
 Say = Callable[[str], None]
+Floats = npt.NDArray[np.float32]
 
 
-def with_mixes(plain: Judge, encoder: Encoder, head: Arrays, unseen: Corpus, voices: Voices, say: Say) -> Arrays:
-    """Adds ``mixes`` to a head's arrays, and tells what each threshold brings on these messages.
+def mixes_found(plain: Judge, encoder: Encoder, head: Arrays, unseen: Corpus, voices: Voices, say: Say) -> Floats:
+    """The ``mixes`` of a companion; tells what each threshold brings on these messages.
 
     What is told of a fifth of the messages comes from mixes found on the other four; the mixes themselves from all.
     """
@@ -39,7 +40,7 @@ def with_mixes(plain: Judge, encoder: Encoder, head: Arrays, unseen: Corpus, voi
     say("один кодировщик: " + "; ".join(_told(unseen, {kind: np.exp(one) for kind, one in opinions.items()})))
     mixes = mixes_of(chances, opinions, unseen.numbers, voices)
     say(f"числа смеси: {mixes}")
-    return {**head, "mixes": table_of(mixes)}
+    return table_of(mixes)
 
 
 def _crosswise(
