@@ -80,7 +80,8 @@ async def remove_words(
     locked = select(Appeal).where(col(Appeal.id).in_(numbers), may_be).order_by(col(Appeal.id))
     appeals = (await session.scalars(locked.with_for_update(skip_locked=True, **NO_KEY_UPDATE))).all()
     ids = [appeal.id or 0 for appeal in appeals]
-    messages = [message for message in messages if message.appeal_id in set(ids)]
+    taken = set(ids)
+    messages = [message for message in messages if message.appeal_id in taken]
     authors = tuple_(col(Contact.page_id), col(Contact.external_id)).in_(
         [(appeal.page_id, appeal.author_external_id) for appeal in appeals]
     )
