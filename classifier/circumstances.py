@@ -6,6 +6,7 @@ message without the value, or with one the model does not know, hears no voice: 
 """
 
 import math
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,12 @@ NOTHING: Final = -1
 NOTICEABLE: Final = math.log(2)
 """A circumstance that made a label twice as likely is worth a word."""
 LENT: Final = tuple(2.0**power for power in range(11))
+MONTH: Final = "month"
+"""The time of year: snow is shovelled in winter. A column of dates is read as their months."""
+MONTHS: Final = (
+    "январь", "февраль", "март", "апрель", "май", "июнь", "июль", "август", "сентябрь", "октябрь", "ноябрь", "декабрь",
+)  # fmt: skip
+_DATE: Final = re.compile(r"\d{4}-(\d\d)-\d\d(?!\d)|\d\d?\.(\d\d)\.(?:\d{4}|\d\d)(?!\d)")
 _SCHEMES: Final = ("https://", "http://")
 _HOSTS: Final = ("www.", "m.")
 
@@ -45,6 +52,19 @@ def plain(value: str) -> str:
         return found
     address = found.removeprefix(scheme).rstrip("/")
     return next((address.removeprefix(one) for one in _HOSTS if address.startswith(one)), address)
+
+
+def read_value(circumstance: str, cell: str) -> str:
+    """A value as a file tells it. A month may be told by its name or by a date such as 2025-12-24 20:06 or 24.12.2025;
+    what is neither is not known: empty.
+    """
+    if circumstance != MONTH:
+        return cell
+    if plain(cell) in MONTHS:
+        return plain(cell)
+    found = _DATE.match(cell.strip())
+    number = int(found[1] or found[2]) if found else 0
+    return MONTHS[number - 1] if 1 <= number <= len(MONTHS) else ""
 
 
 def numbered(places: Mapping[str, int], values: Sequence[str]) -> Numbers:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from classifier.circumstances import read_value
 from classifier.normalise import fingerprint
 from classifier.tables import DataIsWrong, Table, read_table
 
@@ -88,7 +89,9 @@ def read_corpus(path: Path, columns: Columns | None = None) -> Corpus:
     first = _first_row(table, columns, text, places)
     texts = [_message(cell) for cell in table.cells(text, first)]
     cells = {kind: table.cells(place, first) for kind, place in places.items()}
-    given = {name: table.cells(table.column(column), first) for name, column in columns.given.items()}
+    given = {
+        name: _values(table, name, table.cells(table.column(column), first)) for name, column in columns.given.items()
+    }
     kept = [row for row in range(len(texts)) if any(of_kind[row] for of_kind in cells.values())]
     labels = {kind: [of_kind[row] for row in kept] for kind, of_kind in cells.items()}
     circumstances = {name: [values[row] for row in kept] for name, values in given.items()}
@@ -132,6 +135,13 @@ def read_talk(path: Path) -> Talk:
 
 def _kept(values: Sequence[str], mask: Mask) -> list[str]:
     return [value for value, kept in zip(values, mask, strict=True) if kept]
+
+
+def _values(table: Table, circumstance: str, cells: Sequence[str]) -> list[str]:
+    values = [read_value(circumstance, cell) for cell in cells]
+    if any(cells) and not any(values):
+        raise DataIsWrong(f"{table.name}: ни одной даты и ни одного месяца в столбце для {circumstance}")
+    return values
 
 
 def _first_row(table: Table, columns: Columns, text: int, places: Mapping[str, int]) -> int:

@@ -42,6 +42,7 @@ from classifier import Judge
 
 FIXTURES = Path(__file__).parent / "platforms" / "vk"
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)  # a Monday, 12:00 in Omsk
+ZONE = "Asia/Omsk"
 GROUP = 200000001
 SECRET = "vkSecretExample123"
 PASSWORD = "a-long-test-password"
@@ -144,7 +145,7 @@ def settings(tmp_path: Path, postgres_url: str) -> Settings:
         data_dir=tmp_path,
         database_url=postgres_url,
         redis_url="unix:///nowhere",
-        time_zone="Asia/Omsk",
+        time_zone=ZONE,
         vk_api_url="http://vk.test",
     )
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.appeals.models import Appeal
-from app.triage.facts import CIRCUMSTANCES, read_context
+from app.triage.facts import CIRCUMSTANCES, known_of, read_context
 from app.triage.models import LabelChoice
 from app.triage.service import LABEL_KINDS
 from classifier import Judge
@@ -29,7 +29,7 @@ SHORTEST_NAME: Final = 3
 _VOWELS: Final = "аеёиоуыэюяйь"
 _ENDINGS: Final = "ами|ями|ого|его|ому|ему|ой|ей|ою|ею|ом|ем|ым|им|ых|их|ах|ях|а|я|у|ю|е|и|ы|й|ь"
 
-_Choice = tuple[int, str, str, datetime, str, str | None, int]
+_Choice = tuple[int, str, str, datetime, str, str | None, int, datetime]
 """Of a label: appeal, kind, label, when; the appeal's words, the name of its author, its page."""
 
 
@@ -62,8 +62,11 @@ class Split:
     labels_until: datetime
 
 
-async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]) -> Examples:
-    """Every labelled appeal with words, personal data masked. A chosen topic tells its group too."""
+async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str], zone: str) -> Examples:
+    """Every labelled appeal with words, personal data masked. A chosen topic tells its group too.
+
+    `zone` is the center's own: what the judge is told of the time of year depends on it.
+    """
     last = (
         select(col(LabelChoice.id))
         .where(col(LabelChoice.label_kind).in_(LABEL_KINDS))  # a dismissed alarm is no label of the message
@@ -74,7 +77,7 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
     statement = (
         select(
             col(LabelChoice.appeal_id), col(LabelChoice.label_kind), col(LabelChoice.chosen), col(LabelChoice.at),
-            col(Appeal.search_text), col(Appeal.author_name), col(Appeal.page_id),
+            col(Appeal.search_text), col(Appeal.author_name), col(Appeal.page_id), col(Appeal.received_at),
         )
         .join(Appeal, col(Appeal.id) == col(LabelChoice.appeal_id))
         .where(col(LabelChoice.id).in_(select(last.c.id)), func.btrim(col(Appeal.search_text)) != "")
@@ -82,24 +85,22 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
         .limit(MOST_CHOICES)
     )  # fmt: skip
     chosen = list(reversed((await session.execute(statement)).tuples().all()))
-    pages = await read_context(session, {page_id for *_, page_id in chosen})
-    known = {page_id: page.known for page_id, page in pages.items()}
+    pages = await read_context(session, {row[6] for row in chosen})
+    known = {row[0]: known_of(pages[row[6]], row[7], zone) for row in chosen}
     return await asyncio.to_thread(_gather, chosen, known, topic_to_group)  # masking 60,000 texts takes seconds
 
 
-def _gather(chosen: Iterable[_Choice], of_pages: Mapping[int, Known], topic_to_group: Mapping[str, str]) -> Examples:
+def _gather(chosen: Iterable[_Choice], given_of: Mapping[int, Known], topic_to_group: Mapping[str, str]) -> Examples:
     """One message an appeal out of its labels, the oldest label first."""
     texts: dict[int, str] = {}
     written: dict[int, str] = {}
     labels: dict[int, dict[str, str]] = {}
     times: dict[int, datetime] = {}
-    pages: dict[int, Known] = {}
-    for appeal_id, kind, label, at, text, author, page_id in chosen:
+    for appeal_id, kind, label, at, text, author, *_ in chosen:
         if appeal_id not in texts:
             texts[appeal_id], written[appeal_id] = without_author(masked(text), author), text
         labels.setdefault(appeal_id, {})[kind] = label
         times[appeal_id] = at
-        pages[appeal_id] = of_pages[page_id]
     for of_appeal in labels.values():
         group = topic_to_group.get(of_appeal.get("topic", ""))
         if group:
@@ -107,7 +108,7 @@ def _gather(chosen: Iterable[_Choice], of_pages: Mapping[int, Known], topic_to_g
     order = sorted(texts, key=lambda appeal_id: (times[appeal_id], appeal_id))
     columns: dict[str, list[str]] = {kind: [labels[one].get(kind, "") for one in order] for kind in LABEL_KINDS}
     known = {kind: values for kind, values in columns.items() if any(values)}
-    given = {name: [pages[one].get(name, "") for one in order] for name in CIRCUMSTANCES}
+    given = {name: [given_of[one].get(name, "") for one in order] for name in CIRCUMSTANCES}
     corpus = corpus_of([texts[one] for one in order], known, given)
     return Examples(corpus, [times[one] for one in order], [written[one] for one in order])
 

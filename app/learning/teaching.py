@@ -40,7 +40,7 @@ async def teach_from_labels(
         root = await registry.root_of(session)
     manifest, arrays = await asyncio.to_thread(read_model, resources.settings, root)
     async with resources.database.transaction() as session:
-        examples = await read_examples(session, manifest.topic_to_group)
+        examples = await read_examples(session, manifest.topic_to_group, resources.settings.time_zone)
     split = split_by_time(examples)
     if split is None:
         raise Invalid("Меток сотрудников пока слишком мало, чтобы учиться и проверять")
@@ -107,7 +107,7 @@ async def compare_with_champion(resources: Resources, version: str, seed: int = 
     before = await asyncio.to_thread(open_model, resources.settings, best) if best else Judge(manifest, arrays)
     after = await asyncio.to_thread(open_model, resources.settings, row)
     async with resources.database.transaction() as session:
-        examples = await read_examples(session, before.manifest.topic_to_group)
+        examples = await read_examples(session, before.manifest.topic_to_group, resources.settings.time_zone)
     moment = _newer(row.taught_until, best.taught_until if best else None)
     corpus = await asyncio.to_thread(examples.unseen, (before, after), moment)
     if not corpus.texts:

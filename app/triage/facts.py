@@ -16,12 +16,15 @@ from app.appeals.models import Appeal
 from app.departments.models import Department, Territory
 from app.public_pages.models import PublicPage
 from app.sla import service as sla
+from classifier.circumstances import MONTH, MONTHS
 from routing_rules import Facts, RuleSet, territory_path
 from routing_rules.conditions import MOST_EARLIER_DAYS
 
 CERTAIN = 1.0
-CIRCUMSTANCES = ("territory", "municipality", "page", "body")
-"""Whoever trains a model on an export names its columns by these words (docs/classifier.md)."""
+OF_PAGE = ("territory", "municipality", "page", "body")
+CIRCUMSTANCES = (*OF_PAGE, MONTH)
+"""What the judge is told besides the text. Whoever trains a model on an export names its columns by these words
+(docs/classifier.md)."""
 _municipality = aliased(Territory)
 _MUNICIPAL = func.left(PublicPage.territory_code, 5)  # of an ОКТМО code; what follows are settlements
 
@@ -42,8 +45,8 @@ class AuthorsAppeal(Protocol):
 class PageContext:
     """What the rules and the judge need of the page that received a message.
 
-    `known` is what the judge may know besides the text: the names of the page's territory and of the municipality that
-    it is or lies in, the page's address, its owner's name. What is not known is left out.
+    `known` is what the judge may know of the page: the names of its territory and of the municipality that it is or
+    lies in, its address, its owner's name. What is not known is left out.
     """
 
     __slots__ = ("department", "external_id", "known", "sphere", "territory")
@@ -70,7 +73,12 @@ async def read_context(session: AsyncSession, page_ids: Iterable[int]) -> dict[i
 
 
 def _told(values: Sequence[str | None]) -> dict[str, str]:
-    return {name: value for name, value in zip(CIRCUMSTANCES, values, strict=True) if value}
+    return {name: value for name, value in zip(OF_PAGE, values, strict=True) if value}
+
+
+def known_of(page: PageContext, received_at: datetime, zone: str) -> dict[str, str]:
+    """What the judge may know besides the text: all of the page, and the month in the center's own time."""
+    return {**page.known, MONTH: MONTHS[received_at.astimezone(ZoneInfo(zone)).month - 1]}
 
 
 async def departments_by_code(session: AsyncSession) -> dict[str, Department]:

@@ -14,7 +14,7 @@ from app.departments.models import Department
 from app.resources import Resources
 from app.triage.alarms import places_of_danger
 from app.triage.destinations import destinations
-from app.triage.facts import read_context
+from app.triage.facts import known_of, read_context
 from app.triage.marks import Piece, marked, with_places
 from classifier.circumstances import Known
 from classifier.doubt import doubt
@@ -27,6 +27,7 @@ HEARD = {
     "municipality": "учтён муниципалитет страницы",
     "page": "учтён адрес страницы",
     "body": "учтён владелец страницы",
+    "month": "учтён месяц",
 }
 
 
@@ -91,14 +92,15 @@ async def topic_panel(
 
 
 async def _known(resources: Resources, session: AsyncSession, appeal: Appeal) -> Known:
-    """What the judge is told of the page; it is not looked up for one that heeds texts alone."""
+    """What the judge is told besides the text; it is not looked up for one that heeds texts alone."""
     if not resources.judge.manifest.circumstances:
         return {}
-    return (await read_context(session, [appeal.page_id]))[appeal.page_id].known
+    page = (await read_context(session, [appeal.page_id]))[appeal.page_id]
+    return known_of(page, appeal.received_at, resources.settings.time_zone)
 
 
 def _heard(resources: Resources, appeal: Appeal, known: Known) -> str:
-    """What about the page made the topic likelier noticeably, as one sentence."""
+    """What besides the text made the topic likelier noticeably, as one sentence."""
     if not known or appeal.topic not in resources.judge.manifest.labels["topic"]:
         return ""
     spoke = resources.judge.witnesses(known, "topic", appeal.topic)

@@ -19,7 +19,7 @@ from app.platforms import PLATFORMS
 from app.resources import Resources
 from app.sla import service as sla
 from app.triage import alarms
-from app.triage.facts import dated, departments_by_code, earlier_appeals, facts_of, read_context
+from app.triage.facts import dated, departments_by_code, earlier_appeals, facts_of, known_of, read_context
 from app.triage.models import LabelChoice
 from app.triage.places import gazetteer_of, note_places, place_step
 from app.triage.usefulness import read_needs, usefulness
@@ -48,7 +48,8 @@ async def judge_and_route(
     rules = await resources.rulebook.current(session)
     gazetteer = await gazetteer_of(session, rules)
     context = await read_context(session, {appeal.page_id for appeal in batch})
-    known = [context[appeal.page_id].known for appeal in batch]
+    zone = resources.settings.time_zone
+    known = [known_of(context[appeal.page_id], appeal.received_at, zone) for appeal in batch]
     opinions = await asyncio.to_thread(_opinions, resources, [appeal.search_text for appeal in batch], known)
     departments = await departments_by_code(session)
     earlier = await earlier_appeals(session, rules, batch)

@@ -11,11 +11,12 @@ from classifier import ArtifactRejected, Judge
 from classifier.accurate import AccurateJudge
 from classifier.adaptation import adapt
 from classifier.artifact import FORMAT, TEXT_ALONE, read_artifact, write_artifact
-from classifier.circumstances import lent_by, log_given, plain
+from classifier.circumstances import lent_by, log_given, plain, read_value
 from classifier.dataset import Columns, Corpus, corpus_of, folds, read_corpus
 from classifier.encoder import VECTOR
 from classifier.normalise import fingerprint
 from classifier.observed import LEAST_MET, Observed, usual_values
+from classifier.tables import DataIsWrong
 from classifier.training import Model, resigned, train
 
 CREATED = "2026-11-26T00:00:00Z"
@@ -102,6 +103,27 @@ def test_in_one_batch_each_message_hears_its_own_circumstances(local: Judge) -> 
 def test_a_model_of_texts_alone_takes_no_notice(judge: Judge) -> None:
     assert judge.judge([PIT], [{"territory": "Примерск"}]) == judge.judge([PIT])
     assert judge.manifest.circumstances == {}
+
+
+@pytest.mark.parametrize(
+    ("cell", "month"),
+    [
+        ("2025-12-24 20:06:02", "декабрь"), ("2025-01-02T03:04:05+06:00", "январь"), ("24.07.2025 20:06", "июль"),
+        ("1.03.25", "март"), (" Май ", "май"), ("2025-13-01", ""), ("12", ""), ("вчера", ""), ("", ""), ("01.02", ""),
+    ],
+)  # fmt: skip
+def test_a_month_is_read_out_of_a_date(cell: str, month: str) -> None:
+    assert read_value("month", cell) == month
+    assert read_value("territory", cell) == cell
+
+
+def test_a_column_of_dates_teaches_the_time_of_year(tmp_path: Path) -> None:
+    file = tmp_path / "dates.csv"
+    file.write_text("text;topic;date;nothing\nСугробы;Снег;2025-12-24 20:06:02;-\nПыль;Пыль;01.07.2025;-\n", "utf-8")
+    read = read_corpus(file, Columns(text="text", labels={"topic": "topic"}, given={"month": "date"}))
+    assert read.given == {"month": ["декабрь", "июль"]}
+    with pytest.raises(DataIsWrong, match="ни одной даты"):
+        read_corpus(file, Columns(text="text", labels={"topic": "topic"}, given={"month": "nothing"}))
 
 
 def test_a_value_hears_nothing_of_its_own_fold(region: Corpus) -> None:

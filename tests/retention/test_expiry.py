@@ -31,7 +31,7 @@ from app.retention.service import expire
 from app.sla.models import Clock
 from app.triage.models import LabelChoice
 from app.triage.service import choose_label
-from tests.conftest import NOW, VK, comment
+from tests.conftest import NOW, VK, ZONE, comment
 from tests.files.conftest import picture
 from tests.office import ROAD, THANKS, clerk, departments, do, only, opened, other_department, rows
 from tests.retention.conftest import AFTER, TERM, answered, deliver, where_is, whole_database, years_pass
@@ -289,10 +289,10 @@ async def test_labels_stay_and_teach_nobody_without_their_words(resources: Resou
     written = await do(resources, appeals.answer, appeal.id or 0, "Отремонтируем", anna, now=NOW)
     await deliver(resources, written)
     groups = resources.judge.manifest.topic_to_group
-    assert len((await do(resources, read_examples, groups)).at) == 1
+    assert len((await do(resources, read_examples, groups, ZONE)).at) == 1
     await years_pass(resources)
     assert len(await rows(resources, LabelChoice)) == 1
-    assert len((await do(resources, read_examples, groups)).at) == 0
+    assert len((await do(resources, read_examples, groups, ZONE)).at) == 0
 
 
 async def test_messages_posts_and_contacts_that_belong_to_no_appeal_end_with_their_own_age(

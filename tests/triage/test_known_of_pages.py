@@ -1,8 +1,9 @@
-"""What is known of a page is told to the judge: at work, on the card, in what people's labels teach and compare."""
+"""What is known besides the text is told to the judge: at work, on the card, in what labels teach and compare."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,14 @@ from app.learning.comparison import compare
 from app.learning.examples import known_to, read_examples
 from app.public_pages.models import PublicPage
 from app.resources import Resources
-from app.triage.facts import CIRCUMSTANCES, read_context
+from app.triage.facts import CIRCUMSTANCES, known_of, read_context
 from app.triage.models import LabelChoice
 from app.triage.panel import topic_panel
 from app.triage.service import judge_and_route
 from classifier import Judge
 from classifier.dataset import corpus_of, read_corpus
 from classifier.training import train
-from tests.conftest import NOW, VK
+from tests.conftest import NOW, VK, ZONE
 from tests.office import opened, rows
 
 OWN = Path(__file__).parent.parent / "classifier" / "own_corpus.csv"
@@ -35,19 +36,19 @@ def towns() -> dict[str, str]:
     return {HERE: "Управа здесь", ELSEWHERE: "Управа там", "Образцовое": "Управа ещё дальше"}
 
 
-def taught(towns: dict[str, str], *kinds: str) -> Judge:
-    """Taught that the territory alone tells the agency, and that snow is an affair of one town."""
+def taught(towns: dict[str, str], *kinds: str, given: str = "territory", only: str = ELSEWHERE) -> Judge:
+    """Taught that the town alone tells the agency, and that snow is an affair of one of them; or of months likewise."""
     own = read_corpus(OWN)
     topics = [own.names["topic"][number] for number in own.numbers["topic"]]
     told = [
         (text, topic, town)
         for text, topic in zip(own.texts, topics, strict=True)
         for town in towns
-        if town == ELSEWHERE or topic != SNOW
+        if town == only or topic != SNOW
     ]
     labels = {"topic": [topic for _, topic, _ in told], "agency": [towns[town] for *_, town in told]}
-    given = {"territory": [town for *_, town in told]}
-    corpus = corpus_of([text for text, *_ in told], {kind: labels[kind] for kind in kinds}, given)
+    known = {given: [town for *_, town in told]}
+    corpus = corpus_of([text for text, *_ in told], {kind: labels[kind] for kind in kinds}, known)
     model = train(corpus, None, [], "2026-11-26T00:00:00Z")
     return Judge(model.manifest, model.arrays)
 
@@ -131,6 +132,24 @@ async def test_a_page_of_a_settlement_is_known_with_its_municipality(resources: 
         assert (await read_context(session, [page.id or 0]))[page.id or 0].known == {}
 
 
+async def test_the_month_is_the_centers_own(resources: Resources, vk: VK) -> None:
+    async with resources.database.transaction() as session:
+        page = (await read_context(session, [vk.page.id or 0]))[vk.page.id or 0]
+    new_year = datetime(2026, 12, 31, 18, 30, tzinfo=UTC)  # half past midnight in Omsk
+    assert known_of(page, new_year, ZONE)["month"] == "январь"
+    assert known_of(page, new_year, "Europe/Moscow")["month"] == "декабрь"
+
+
+async def test_the_card_says_that_the_month_spoke_for_the_topic(resources: Resources, vk: VK) -> None:
+    seasons = {"ноябрь": "Зима", "июль": "Лето", "май": "Весна"}
+    local = replace(resources, judge=taught(seasons, "topic", given="month", only="ноябрь"))
+    appeal = await opened(vk, "Когда уберут снег, сугробы по колено")
+    (appeal,) = await judged(local, appeal)
+    assert appeal.topic == SNOW
+    async with local.database.transaction() as session:
+        assert (await topic_panel(local, session, appeal, [], {})).heard == "Учтён месяц: ноябрь."
+
+
 async def test_the_card_says_that_the_territory_spoke_for_the_topic(
     resources: Resources, vk: VK, towns: dict[str, str]
 ) -> None:
@@ -164,8 +183,8 @@ async def test_what_people_label_is_told_with_its_page_and_models_are_compared_s
             ))  # fmt: skip
     await settle(local, vk.page, ELSEWHERE)
     async with local.database.transaction() as session:
-        corpus = known_to((await read_examples(session, {})).corpus, local.judge.manifest.labels)
-    names = (ELSEWHERE, ELSEWHERE, "https://vk.com/primersk", department.name)
+        corpus = known_to((await read_examples(session, {}, ZONE)).corpus, local.judge.manifest.labels)
+    names = (ELSEWHERE, ELSEWHERE, "https://vk.com/primersk", department.name, "ноябрь")
     told = dict(zip(CIRCUMSTANCES, names, strict=True))
     assert corpus.known == [told] * 3
     found = compare(local.judge, local.judge, corpus, champion_version=None)
