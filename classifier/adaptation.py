@@ -4,10 +4,11 @@ Training anew on a few hundred corrections would forget every label that nobody 
 and a correction of them is found: the smallest one (in the sense of ridge regression) that makes the chosen labels
 likely, through the model's own calibration. It is found in the space of messages, as in kernel methods: the correction
 is a weighted sum of the messages themselves, so thousands of messages cost seconds. The result is a model of the same
-kind, size and speed.
+kind, size and speed. What is known of the messages besides their texts is heeded first, so that words need not account
+for what the page explains.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from scipy.sparse import csr_array
 
 from classifier.artifact import Arrays, Manifest, given_name
 from classifier.calibration import (
+    Given,
     Heard,
     KindBlend,
     Probabilities,
@@ -28,11 +30,12 @@ from classifier.calibration import (
     softmax,
     voice_of_coarser,
 )
-from classifier.circumstances import Known
-from classifier.dataset import FOLDS, UNLABELLED, Corpus, Source, folds
+from classifier.dataset import FOLDS, UNLABELLED, Corpus, Mask, Source, folds
 from classifier.evaluation import figures_by_fold
 from classifier.judge import Judge, seen_print
+from classifier.listening import listening, new_circumstances, with_circumstances
 from classifier.masking import masked
+from classifier.observed import Observed
 from classifier.tables import DataIsWrong
 from classifier.training import LEAST_ROWS, Model, Step, resigned
 
@@ -50,15 +53,34 @@ STEPS: Final = FOLDS + 3
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The messages as the base sees them: weighted columns, margins and probabilities of all kinds."""
+    """The messages as the base sees them: weighted columns, what they have in common, margins of all kinds."""
 
     matrix: csr_array
     alike: Floats
     margins: dict[str, Floats]
+    given: Given
     heard: Heard
-    voices: dict[str, Floats]
-    """What the coarser kinds, as the base guessed them, and the circumstances say of each label of a kind, and the
-    favour it finds."""
+    """What is heard of circumstances: of those the base knows by its own tables, of new ones by tables of the folds
+    that a message is not in."""
+
+    def chances(self, blend: Mapping[str, KindBlend]) -> dict[str, Probabilities]:
+        """What the uncorrected weights make of the messages."""
+        return probabilities(self.margins, blend, self.given, self.heard)
+
+    def voices(self, blend: Mapping[str, KindBlend]) -> dict[str, Floats]:
+        """What the coarser kinds, as the base guesses them, and the circumstances say of each label of a kind, and the
+        favour it finds."""
+        guessed = self.chances(blend)
+        said = {}
+        for kind, values in self.margins.items():
+            voice = np.zeros_like(values) + np.asarray(blend[kind].favours or 0, dtype=np.float32)
+            for coarser, weight in blend[kind].coarser.items():
+                voice += np.float32(weight) * voice_of_coarser(guessed[coarser], self.given[coarser, kind])
+            for circumstance, weight in blend[kind].circumstances.items():
+                if (kind, circumstance) in self.heard:
+                    voice += np.float32(weight) * self.heard[kind, circumstance]
+            said[kind] = voice
+        return said
 
 
 def adapt(
@@ -71,40 +93,66 @@ def adapt(
 ) -> Model:
     """Corrects a model by labelled messages, oldest first. ``created`` is an ISO 8601 time in UTC. Deterministic.
 
+    Circumstances of the messages that the model does not know are taught too; what it knows of others stays.
     Figures under ``out_of_fold`` come from five corrections, each judging the fifth it had not seen; ``base`` beside
     them are those of the uncorrected model on the same messages. Raises ``DataIsWrong`` where a label is unknown to the
     model or there are fewer than twenty messages.
     """
-    corpus = _newest(corpus)
-    numbers = _in_the_models_numbers(manifest, corpus)
+    corpus = _in_the_models_words(manifest, _newest(corpus))
     judge = Judge(manifest, arrays)
     step("признаки")
-    rows = _rows_of(judge, arrays, [masked(text) for text in corpus.texts], corpus.known)
-    fold_of = folds(corpus.texts)
-    unseen = {kind: margins.copy() for kind, margins in rows.margins.items()}
+    fold_of, observed = folds(corpus.texts), new_circumstances(manifest, corpus)
+    rows = _rows_of(judge, arrays, corpus, observed.heard_unseen(corpus, fold_of))
+    honest = {kind: np.zeros_like(margins) for kind, margins in rows.margins.items()}
     for fold in range(FOLDS):
         step(f"проверочная поправка {fold + 1} из {FOLDS}")
-        out = np.flatnonzero(fold_of == fold)
-        for kind, given in numbers.items():
-            taught = np.flatnonzero((fold_of != fold) & (given != UNLABELLED))
-            correction = _correction(rows, kind, manifest.blend[kind], given, taught)
-            unseen[kind][out] += rows.alike[np.ix_(out, taught)] @ correction
+        for kind, values in _judged(rows, manifest, corpus, observed, fold_of == fold).items():
+            honest[kind][fold_of == fold] = values
     step("итоговая поправка")
-    corrected = _corrected(judge, arrays, rows, numbers)
+    every = np.ones(len(corpus.texts), dtype=np.bool_)
+    blend = _blend_of(rows, manifest, corpus, observed, every)
+    corrected = _corrected(judge, arrays, rows, blend, corpus)
     step("запись")
     corrected["seen"] = np.unique(np.append(arrays["seen"], [seen_print(text) for text in corpus.texts])).astype(
         np.uint32
     )
-    honest = probabilities(unseen, manifest.blend, _given(manifest, arrays), rows.heard)
-    before = probabilities(rows.margins, manifest.blend, _given(manifest, arrays), rows.heard)
     metrics = {
-        "out_of_fold": _figures(honest, numbers, fold_of),
-        "base": _figures(before, numbers, fold_of),
+        "out_of_fold": _figures(honest, corpus.numbers, fold_of),
+        "base": _figures(rows.chances(manifest.blend), corpus.numbers, fold_of),
         "of_base": manifest.metrics,
     }
     provenance = {"sources": [asdict(source) for source in sources], "base": manifest.version, "adapted": True}
-    fresh = replace(manifest, created=created, metrics=metrics, provenance=provenance)
+    heeding, corrected = with_circumstances(manifest, corrected, observed, corpus, blend)
+    fresh = replace(heeding, created=created, metrics=metrics, provenance=provenance)
     return resigned(Model(fresh, corrected, honest))
+
+
+def _judged(rows: _Rows, manifest: Manifest, corpus: Corpus, observed: Observed, out: Mask) -> dict[str, Probabilities]:
+    """The messages left out, judged by a correction that the others have taught."""
+    blend = _blend_of(rows, manifest, corpus, observed, ~out)
+    voices, places = rows.voices(blend), np.flatnonzero(out)
+    margins = {kind: values[out] for kind, values in rows.margins.items()}
+    for kind, labels in corpus.numbers.items():
+        taught = np.flatnonzero(~out & (labels != UNLABELLED))
+        correction = _correction(rows, kind, blend[kind], voices[kind], labels, taught)
+        margins[kind] = margins[kind] + rows.alike[np.ix_(places, taught)] @ correction
+    heard = {pair: values[out] for pair, values in rows.heard.items()}
+    return probabilities(margins, blend, rows.given, heard)
+
+
+def _blend_of(
+    rows: _Rows, manifest: Manifest, corpus: Corpus, observed: Observed, taught: Mask
+) -> dict[str, KindBlend]:
+    """The blend of the model with weights for the new circumstances, coarse kinds first, as these messages want it."""
+    blend = dict(manifest.blend)
+    for kind in manifest.kinds if observed.names else []:
+        labels = corpus.numbers.get(kind)
+        if labels is not None:
+            known = taught & (labels != UNLABELLED)
+            own = scores(rows.margins[kind][known], blend[kind].sigmoid) + rows.voices(blend)[kind][known]
+            heard = {name: rows.heard[kind, name][known] for name in observed.names}
+            blend[kind] = listening(blend[kind], own, heard, labels[known])
+    return blend
 
 
 def _newest(corpus: Corpus) -> Corpus:
@@ -112,8 +160,8 @@ def _newest(corpus: Corpus) -> Corpus:
     return corpus if count <= MOST_ROWS else corpus.where(np.arange(count) >= count - MOST_ROWS)
 
 
-def _in_the_models_numbers(manifest: Manifest, corpus: Corpus) -> dict[str, Labels]:
-    """Of each kind with a label at all, the number that the model gives to each message's label, or -1."""
+def _in_the_models_words(manifest: Manifest, corpus: Corpus) -> Corpus:
+    """The messages with the model's own labels and their numbers; kinds without any label are left out."""
     numbers = {}
     for kind, names in corpus.names.items():
         places = {name: place for place, name in enumerate(manifest.labels.get(kind, []))}
@@ -123,50 +171,33 @@ def _in_the_models_numbers(manifest: Manifest, corpus: Corpus) -> dict[str, Labe
         of_names = np.array([places[name] for name in names] + [UNLABELLED], dtype=np.int64)
         if (corpus.numbers[kind] != UNLABELLED).any():
             numbers[kind] = of_names[corpus.numbers[kind]]
-    known = max((int((given != UNLABELLED).sum()) for given in numbers.values()), default=0)
+    known = max((int((labels != UNLABELLED).sum()) for labels in numbers.values()), default=0)
     if known < LEAST_ROWS:
         raise DataIsWrong(f"Размеченных сообщений {known}, нужно хотя бы {LEAST_ROWS}.")
-    return numbers
+    return replace(corpus, names={kind: manifest.labels[kind] for kind in numbers}, numbers=numbers)
 
 
-def _rows_of(judge: Judge, arrays: Arrays, texts: list[str], known: Sequence[Known] | None) -> _Rows:
-    words, letters, matrix = judge.word_weights(), judge.letters.dense(), judge.rows_of(texts)
+def _rows_of(judge: Judge, arrays: Arrays, corpus: Corpus, new: Heard) -> _Rows:
+    words, letters = judge.word_weights(), judge.letters.dense()
+    matrix = judge.rows_of([masked(text) for text in corpus.texts])
     total = matrix[:, : len(words)] @ words + matrix[:, len(words) :] @ letters + arrays["intercepts"]
     margins = {kind: np.asarray(total[:, place], dtype=np.float32) for kind, place in judge.columns.items()}
     alike = np.asarray((matrix @ matrix.T).todense(), dtype=np.float32) + np.float32(BIAS)
-    heard = judge.circumstances.heard(known) if known else {}
-    return _Rows(matrix, alike, margins, heard, _voices(judge.manifest, arrays, margins, heard))
-
-
-def _voices(manifest: Manifest, arrays: Arrays, margins: Mapping[str, Floats], heard: Heard) -> dict[str, Floats]:
-    guessed = probabilities(margins, manifest.blend, _given(manifest, arrays), heard)
-    given = _given(manifest, arrays)
-    said = {}
-    for kind, values in margins.items():
-        voice = np.zeros_like(values) + np.asarray(manifest.blend[kind].favours or 0, dtype=np.float32)
-        for coarser, weight in manifest.blend[kind].coarser.items():
-            voice += np.float32(weight) * voice_of_coarser(guessed[coarser], given[coarser, kind])
-        for circumstance, weight in manifest.blend[kind].circumstances.items():
-            if (kind, circumstance) in heard:
-                voice += np.float32(weight) * heard[kind, circumstance]
-        said[kind] = voice
-    return said
-
-
-def _given(manifest: Manifest, arrays: Arrays) -> dict[tuple[str, str], Floats]:
-    kinds = manifest.kinds
-    return {
+    heard = judge.circumstances.heard(corpus.known) if corpus.known else {}
+    kinds = judge.kinds
+    given = {
         (coarse, fine): arrays[given_name(kinds, coarse, fine)]
         for place, coarse in enumerate(kinds)
         for fine in kinds[place + 1 :]
     }
+    return _Rows(matrix, alike, margins, given, {**heard, **new})
 
 
-def _correction(rows: _Rows, kind: str, blend: KindBlend, numbers: Labels, taught: Labels) -> Floats:
+def _correction(rows: _Rows, kind: str, blend: KindBlend, voices: Floats, labels: Labels, taught: Labels) -> Floats:
     """How much of each taught message each label's weights get: message × label."""
     count, width = len(taught), rows.margins[kind].shape[1]
     alike = rows.alike[np.ix_(taught, taught)]
-    margins, voices, labels = rows.margins[kind][taught], rows.voices[kind][taught], numbers[taught]
+    margins, voices, labels = rows.margins[kind][taught], voices[taught], labels[taught]
     here = np.arange(count)
 
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
@@ -187,13 +218,14 @@ def _steepness(margins: Floats, sigmoid: Sigmoid) -> Floats:
     return np.float32(sigmoid.power) * np.exp(log_sigmoid(-(margins + np.float32(sigmoid.shift))))
 
 
-def _corrected(judge: Judge, arrays: Arrays, rows: _Rows, numbers: Mapping[str, Labels]) -> Arrays:
+def _corrected(judge: Judge, arrays: Arrays, rows: _Rows, blend: Mapping[str, KindBlend], corpus: Corpus) -> Arrays:
     """The arrays with corrected weights, in eight bits again."""
     words, letters = judge.word_weights().copy(), judge.letters.dense().copy()
     intercepts = arrays["intercepts"].copy()
-    for kind, given in numbers.items():
-        taught = np.flatnonzero(given != UNLABELLED)
-        parts = _correction(rows, kind, judge.manifest.blend[kind], given, taught)
+    voices = rows.voices(blend)
+    for kind, labels in corpus.numbers.items():
+        taught = np.flatnonzero(labels != UNLABELLED)
+        parts = _correction(rows, kind, blend[kind], voices[kind], labels, taught)
         change = np.asarray(rows.matrix[taught].T @ parts)
         place = judge.columns[kind]
         words[:, place] += change[: len(words)]

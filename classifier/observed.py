@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.artifact import Arrays, Manifest, met_name
-from classifier.circumstances import NOTHING, Numbers, log_given, numbered, plain, voice
+from classifier.circumstances import MONTH, NOTHING, Numbers, log_given, numbered, plain, voice
 from classifier.dataset import FOLDS, UNLABELLED, Corpus, Mask
 
 Floats = npt.NDArray[np.float32]
 LEAST_MET: Final = 5
 """A value met less often teaches nothing."""
+LEAST_MONTHS: Final = 10
+"""Of two months a model would take for the time of year whatever happened in them."""
 MOST_VALUES: Final = 2_000
 """The most frequent of a circumstance: each costs a number a label in the model file."""
 
@@ -26,6 +28,11 @@ def usual_values(values: Sequence[str]) -> list[str]:
     return sorted(sorted(often, key=lambda value: (-times[value], value))[:MOST_VALUES])
 
 
+def least_values(circumstance: str) -> int:
+    """How many usual values a circumstance needs to tell anything."""
+    return LEAST_MONTHS if circumstance == MONTH else 2
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """Of each circumstance its usual values and, row by row, the number of the right one or −1."""
@@ -35,9 +42,9 @@ class Observed:
 
     @classmethod
     def of(cls, corpus: Corpus) -> "Observed":
-        """Those of a corpus; a circumstance with fewer than two usual values tells nothing and is left out."""
+        """Those of a corpus; a circumstance with too few usual values tells nothing and is left out."""
         usual = {name: usual_values(values) for name, values in corpus.given.items()}
-        names = {name: values for name, values in usual.items() if len(values) > 1}
+        names = {name: values for name, values in usual.items() if len(values) >= least_values(name)}
         numbers = {
             name: numbered({value: number for number, value in enumerate(values)}, corpus.given[name])
             for name, values in names.items()

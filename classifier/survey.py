@@ -8,7 +8,7 @@ from classifier.circumstances import plain as as_compared
 from classifier.dataset import UNLABELLED, Corpus
 from classifier.judge import Judge
 from classifier.normalise import pieces, token
-from classifier.observed import LEAST_MET, usual_values
+from classifier.observed import LEAST_MET, least_values, usual_values
 
 SMALL_CLASS: Final = 10
 """A label with fewer messages is hardly ever guessed."""
@@ -52,8 +52,8 @@ class CircumstanceSurvey:
             f"Обстоятельство {name}: разных значений {self.values}, из них учат {self.usual}; "
             f"строк без значения {self.missing}, с редким {self.rare}."
         ]
-        if self.usual < 2:
-            told.append(f"  {name} ничему не учит: нужны хотя бы два значения по {LEAST_MET} строк.")
+        if self.usual < (least := least_values(name)):
+            told.append(f"  {name} ничему не учит: разных значений хотя бы по {LEAST_MET} строк нужно {least}.")
         told += [
             f"  Возможна утечка: {name} определяет метку {kind} в {share:.1%} строк. Если значение появляется только "
             "вместе с меткой, уберите его: до разбора оно неизвестно, и оценка завышена."

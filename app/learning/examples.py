@@ -30,7 +30,7 @@ _VOWELS: Final = "аеёиоуыэюяйь"
 _ENDINGS: Final = "ами|ями|ого|его|ому|ему|ой|ей|ою|ею|ом|ем|ым|им|ых|их|ах|ях|а|я|у|ю|е|и|ы|й|ь"
 
 _Choice = tuple[int, str, str, datetime, str, str | None, int, datetime]
-"""Of a label: appeal, kind, label, when; the appeal's words, the name of its author, its page."""
+"""Of a label: appeal, kind, label, when; the appeal's words, the name of its author, its page, when it came."""
 
 
 @dataclass(frozen=True, slots=True)

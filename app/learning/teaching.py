@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def _trained(
     source = Source(OWN_LABELS, len(corpus.texts), _digest(corpus))
     created = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     model = adapt(manifest, arrays, corpus, [source], created, step)
-    found = survey(replace(corpus, given={}), Judge(manifest, arrays))  # a correction teaches no circumstances
+    found = survey(corpus, Judge(manifest, arrays))
     with new_folder(resources.settings) as (folder, place):
         write_model(folder, model.manifest, model.arrays, card(model.manifest, found))
         place(model.manifest.version)

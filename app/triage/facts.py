@@ -15,13 +15,14 @@ from sqlmodel import col
 from app.appeals.models import Appeal
 from app.departments.models import Department, Territory
 from app.public_pages.models import PublicPage
+from app.public_pages.wording import sphere_name
 from app.sla import service as sla
 from classifier.circumstances import MONTH, MONTHS
 from routing_rules import Facts, RuleSet, territory_path
 from routing_rules.conditions import MOST_EARLIER_DAYS
 
 CERTAIN = 1.0
-OF_PAGE = ("territory", "municipality", "page", "body")
+OF_PAGE = ("territory", "municipality", "page", "body", "sphere")
 CIRCUMSTANCES = (*OF_PAGE, MONTH)
 """What the judge is told besides the text. Whoever trains a model on an export names its columns by these words
 (docs/classifier.md)."""
@@ -46,7 +47,7 @@ class PageContext:
     """What the rules and the judge need of the page that received a message.
 
     `known` is what the judge may know of the page: the names of its territory and of the municipality that it is or
-    lies in, its address, its owner's name. What is not known is left out.
+    lies in, its address, its owner's name, its sphere. What is not known is left out.
     """
 
     __slots__ = ("department", "external_id", "known", "sphere", "territory")
@@ -69,10 +70,11 @@ async def read_context(session: AsyncSession, page_ids: Iterable[int]) -> dict[i
         .outerjoin(Department, col(Department.id) == col(PublicPage.department_id))
         .where(col(PublicPage.id).in_(list(page_ids)))
     )
-    return {page.id or 0: PageContext(page, path, code, _told(told)) for page, path, code, *told in rows}
+    return {page.id or 0: PageContext(page, path, code, _known(page, told)) for page, path, code, *told in rows}
 
 
-def _told(values: Sequence[str | None]) -> dict[str, str]:
+def _known(page: PublicPage, told: Sequence[str | None]) -> dict[str, str]:
+    values = [*told, sphere_name(page.sphere)]
     return {name: value for name, value in zip(OF_PAGE, values, strict=True) if value}
 
 

@@ -11,11 +11,13 @@ from classifier import ArtifactRejected, Judge
 from classifier.accurate import AccurateJudge
 from classifier.adaptation import adapt
 from classifier.artifact import FORMAT, TEXT_ALONE, read_artifact, write_artifact
-from classifier.circumstances import lent_by, log_given, plain, read_value
+from classifier.circumstances import MONTHS, lent_by, log_given, plain, read_value
 from classifier.dataset import Columns, Corpus, corpus_of, folds, read_corpus
 from classifier.encoder import VECTOR
+from classifier.judge import STARTER
 from classifier.normalise import fingerprint
 from classifier.observed import LEAST_MET, Observed, usual_values
+from classifier.survey import survey
 from classifier.tables import DataIsWrong
 from classifier.training import Model, resigned, train
 
@@ -189,6 +191,71 @@ def test_a_correction_keeps_the_circumstances_and_hears_them(taught: Model, regi
     assert deaf.manifest.metrics["base"]["agency"]["accuracy"] < 0.45
     judge = Judge(corrected.manifest, corrected.arrays)
     assert {town: agency(judge, {"territory": town}) for town in TOWNS} == TOWNS
+
+
+def on_pages(known_share: float) -> Corpus:
+    """Invented messages under labels of the starter model; a page of its own for each group of topics, or drawn."""
+    wanted = Columns(labels={"topic": "topic", "topic_group": "topic_group"})
+    whole = read_corpus(OWN_MESSAGES, wanted)
+    groups = whole.numbers["topic_group"]
+    numbers = [
+        group if fingerprint(text, "known ") < known_share else int(fingerprint(text, "page ") * 20)
+        for text, group in zip(whole.texts, groups.tolist(), strict=True)
+    ]
+    return replace(whole, given={"page": [f"https://vk.com/page{number}" for number in numbers]})
+
+
+@pytest.fixture(scope="module")
+def corrected_on_pages() -> Model:
+    return adapt(*read_artifact(STARTER), on_pages(0.7), [], CREATED)
+
+
+def test_a_correction_teaches_circumstances_that_the_model_did_not_know(corrected_on_pages: Model) -> None:
+    deaf = adapt(*read_artifact(STARTER), replace(on_pages(0.7), given={}), [], CREATED)
+    for kind in ("topic_group", "topic"):
+        told, silent = (one.manifest.metrics["out_of_fold"][kind] for one in (corrected_on_pages, deaf))
+        assert told["accuracy"] > silent["accuracy"] + 0.04, kind
+        assert told["top3"] > silent["top3"] + 0.04, kind
+    assert "circumstances" not in deaf.manifest.to_json()
+
+
+def test_a_corrected_model_with_circumstances_is_a_whole_model(corrected_on_pages: Model, tmp_path: Path) -> None:
+    write_artifact(tmp_path / "model.npz", corrected_on_pages.manifest, corrected_on_pages.arrays)
+    judge, starter = Judge(*read_artifact(tmp_path)), Judge.load()
+    page = {"page": f"vk.com/page{judge.manifest.labels['topic_group'].index('Дороги')}"}
+    silent, told = judge.chances([PIT]), judge.chances([PIT], [page])
+    assert judge.manifest.format == FORMAT
+    np.testing.assert_array_equal(told.labels["agency"], silent.labels["agency"])  # nobody labelled agencies
+    np.testing.assert_allclose(silent.labels["agency"], starter.chances([PIT]).labels["agency"], atol=0.02)
+
+
+def test_a_correction_does_not_heed_what_means_nothing() -> None:
+    noise, labels = on_pages(0.0), ("topic_group", "topic")
+    found = adapt(*read_artifact(STARTER), noise, [], CREATED).manifest
+    deaf = adapt(*read_artifact(STARTER), replace(noise, given={}), [], CREATED).manifest
+    for kind in labels:
+        assert found.metrics["out_of_fold"][kind]["accuracy"] > deaf.metrics["out_of_fold"][kind]["accuracy"] - 0.03
+
+
+def test_new_circumstances_are_learnt_beside_those_the_model_knows(taught: Model, region: Corpus) -> None:
+    few = region.where(np.arange(len(region.texts)) < 300)
+    pages = [f"страница {number % 7}" for number in few.numbers["topic"].tolist()]
+    corrected = adapt(taught.manifest, taught.arrays, replace(few, given={**few.given, "page": pages}), [], CREATED)
+    assert list(corrected.manifest.circumstances) == ["territory", "page"]
+    assert corrected.manifest.blend["topic"].circumstances["page"] > 0.3
+    judge = Judge(corrected.manifest, corrected.arrays)
+    assert {town: agency(judge, {"territory": town, "page": "страница 1"}) for town in TOWNS} == TOWNS
+    spoke = judge.witnesses({"page": "страница 3"}, "topic", few.names["topic"][3])
+    assert [one.circumstance for one in spoke] == ["page"]
+
+
+def test_two_months_are_no_time_of_year() -> None:
+    months = [MONTHS[number % 2] for number in range(40)]
+    corpus = corpus_of(["яма"] * 40, {"topic": ["А", "Б"] * 20}, {"month": months})
+    assert Observed.of(corpus).names == {}
+    assert "  month ничему не учит: разных значений хотя бы по 5 строк нужно 10." in survey(corpus).sentences()
+    year = replace(corpus_of(["яма"] * 60, {"topic": ["А", "Б"] * 30}), given={"month": list(MONTHS) * 5})
+    assert len(Observed.of(year).names["month"]) == 12
 
 
 class Mute:

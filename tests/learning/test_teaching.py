@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
+from sqlmodel import col
 
 from app.accounts.actor import Actor
+from app.appeals.models import Appeal
 from app.audit.models import AuditEntry
 from app.badges import badges_of
 from app.errors import Invalid
@@ -16,7 +19,11 @@ from app.learning.models import ModelState, ModelVersion
 from app.learning.nightly import NIGHT, learn_at_night
 from app.learning.seat import Seat
 from app.learning.teaching import compare_with_champion, count_new_labels, teach_from_labels
+from app.platforms.base import Credentials
+from app.public_pages.models import PublicPage
+from app.public_pages.service import add_page
 from app.resources import Resources
+from app.triage.models import LabelChoice
 from app.vault import create_key_file
 from tests.conftest import NOW
 from tests.learning.conftest import Label, Register, own_rows
@@ -55,6 +62,31 @@ async def test_labels_make_a_challenger_that_beats_the_shipped_model_on_labels_i
     assert await seat.renew(TOMORROW)
     assert seat.resources.judge.version == row.version
     assert await do(resources, registry.root_of) is None  # the next one corrects the shipped model again, not this one
+
+
+async def test_labels_teach_what_the_sphere_of_a_page_says_of_topics(
+    resources: Resources, label: Label, boss: Actor, page: PublicPage
+) -> None:
+    messages = own_rows(120, topics=4)
+    await label(messages)
+    first = messages[0]["topic"]
+    async with resources.database.transaction() as session:
+        (await session.get_one(PublicPage, page.id)).sphere = "culture"
+        school = await add_page(
+            session, resources.vault, platform="vk", credentials=Credentials("9", "s", "c", "t"), name="Школа",
+            territory_code=None, sphere="education", now=NOW,
+        )  # fmt: skip
+        of_school = select(col(LabelChoice.appeal_id)).where(col(LabelChoice.chosen) == first)
+        await session.execute(update(Appeal).where(col(Appeal.id).in_(of_school)).values(page_id=school.id))
+    row = await teach_from_labels(resources, boss, TOMORROW)
+    judge = open_model(resources.settings, row)
+    assert judge.manifest.circumstances["sphere"] == ["культура", "образование"]
+    assert any("Обстоятельство sphere: разных значений 2" in line for line in row.report)
+    at_school, elsewhere = judge.chances(["Когда?"] * 2, [{"sphere": "Образование"}, {"sphere": "Культура"}]).labels[
+        "topic"
+    ]
+    place = judge.manifest.labels["topic"].index(first)
+    assert at_school[place] > 2 * elsewhere[place]
 
 
 async def test_too_few_labels_teach_nothing_and_leave_nothing(resources: Resources, label: Label, boss: Actor) -> None:

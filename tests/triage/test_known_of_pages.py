@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import event
 
@@ -20,7 +21,8 @@ from app.triage.models import LabelChoice
 from app.triage.panel import topic_panel
 from app.triage.service import judge_and_route
 from classifier import Judge
-from classifier.dataset import corpus_of, read_corpus
+from classifier.circumstances import MONTHS
+from classifier.dataset import Corpus, corpus_of, read_corpus
 from classifier.training import train
 from tests.conftest import NOW, VK, ZONE
 from tests.office import opened, rows
@@ -36,19 +38,32 @@ def towns() -> dict[str, str]:
     return {HERE: "Управа здесь", ELSEWHERE: "Управа там", "Образцовое": "Управа ещё дальше"}
 
 
-def taught(towns: dict[str, str], *kinds: str, given: str = "territory", only: str = ELSEWHERE) -> Judge:
-    """Taught that the town alone tells the agency, and that snow is an affair of one of them; or of months likewise."""
+def taught(towns: dict[str, str], *kinds: str) -> Judge:
+    """Taught that the territory alone tells the agency, and that snow is an affair of one town."""
     own = read_corpus(OWN)
     topics = [own.names["topic"][number] for number in own.numbers["topic"]]
     told = [
         (text, topic, town)
         for text, topic in zip(own.texts, topics, strict=True)
         for town in towns
-        if town == only or topic != SNOW
+        if town == ELSEWHERE or topic != SNOW
     ]
     labels = {"topic": [topic for _, topic, _ in told], "agency": [towns[town] for *_, town in told]}
-    known = {given: [town for *_, town in told]}
-    corpus = corpus_of([text for text, *_ in told], {kind: labels[kind] for kind in kinds}, known)
+    given = {"territory": [town for *_, town in told]}
+    return trained(corpus_of([text for text, *_ in told], {kind: labels[kind] for kind in kinds}, given))
+
+
+def taught_by_months() -> Judge:
+    """Taught that each of six topics has two months: snow November and December."""
+    own = read_corpus(OWN)
+    after_snow = own.numbers["topic"] - own.names["topic"].index(SNOW)
+    numbers = MONTHS.index("ноябрь") + 2 * after_snow + np.arange(len(own.texts)) % 2
+    months = [MONTHS[number] for number in (numbers % len(MONTHS)).tolist()]
+    return trained(replace(own, names={"topic": own.names["topic"]}, numbers={"topic": own.numbers["topic"]},
+                           given={"month": months}))  # fmt: skip
+
+
+def trained(corpus: Corpus) -> Judge:
     model = train(corpus, None, [], "2026-11-26T00:00:00Z")
     return Judge(model.manifest, model.arrays)
 
@@ -141,8 +156,7 @@ async def test_the_month_is_the_centers_own(resources: Resources, vk: VK) -> Non
 
 
 async def test_the_card_says_that_the_month_spoke_for_the_topic(resources: Resources, vk: VK) -> None:
-    seasons = {"ноябрь": "Зима", "июль": "Лето", "май": "Весна"}
-    local = replace(resources, judge=taught(seasons, "topic", given="month", only="ноябрь"))
+    local = replace(resources, judge=taught_by_months())
     appeal = await opened(vk, "Когда уберут снег, сугробы по колено")
     (appeal,) = await judged(local, appeal)
     assert appeal.topic == SNOW
@@ -175,7 +189,7 @@ async def test_what_people_label_is_told_with_its_page_and_models_are_compared_s
     department = (await rows(local, Department))[0]
     async with local.database.transaction() as session:
         page = await session.get_one(PublicPage, vk.page.id)
-        page.address, page.department_id = "https://vk.com/primersk", department.id
+        page.address, page.department_id, page.sphere = "https://vk.com/primersk", department.id, "health"
         for appeal in appeals:
             session.add(LabelChoice(
                 appeal_id=appeal.id or 0, label_kind="agency", judged=None, probability=None, chosen=towns[ELSEWHERE],
@@ -184,7 +198,7 @@ async def test_what_people_label_is_told_with_its_page_and_models_are_compared_s
     await settle(local, vk.page, ELSEWHERE)
     async with local.database.transaction() as session:
         corpus = known_to((await read_examples(session, {}, ZONE)).corpus, local.judge.manifest.labels)
-    names = (ELSEWHERE, ELSEWHERE, "https://vk.com/primersk", department.name, "ноябрь")
+    names = (ELSEWHERE, ELSEWHERE, "https://vk.com/primersk", department.name, "Здравоохранение", "ноябрь")
     told = dict(zip(CIRCUMSTANCES, names, strict=True))
     assert corpus.known == [told] * 3
     found = compare(local.judge, local.judge, corpus, champion_version=None)
