@@ -108,7 +108,8 @@ def _gather(chosen: Iterable[_Choice], given_of: Mapping[int, Known], topic_to_g
     order = sorted(texts, key=lambda appeal_id: (times[appeal_id], appeal_id))
     columns: dict[str, list[str]] = {kind: [labels[one].get(kind, "") for one in order] for kind in LABEL_KINDS}
     known = {kind: values for kind, values in columns.items() if any(values)}
-    given = {name: [given_of[one].get(name, "") for one in order] for name in CIRCUMSTANCES}
+    told = {name: [given_of[one].get(name, "") for one in order] for name in CIRCUMSTANCES}
+    given = {name: values for name, values in told.items() if any(values)}
     corpus = corpus_of([texts[one] for one in order], known, given)
     return Examples(corpus, [times[one] for one in order], [written[one] for one in order])
 

@@ -101,10 +101,12 @@ async def _known(resources: Resources, session: AsyncSession, appeal: Appeal) ->
 
 
 def _heard(resources: Resources, appeal: Appeal, known: Known) -> str:
-    """What besides the text made the topic likelier noticeably, as one sentence."""
-    if not known or appeal.topic not in resources.judge.manifest.labels["topic"]:
+    """What besides the text made the topic likelier noticeably, as one sentence; of another model's work, nothing."""
+    judge = resources.judge
+    is_of_another = appeal.judgement.get("model_version") != judge.version
+    if not known or is_of_another or appeal.topic not in judge.manifest.labels["topic"]:
         return ""
-    spoke = resources.judge.witnesses(known, "topic", appeal.topic)
+    spoke = judge.witnesses(known, "topic", appeal.topic)
     told = "; ".join(f"{HEARD[one.circumstance]}: {one.value}" for one in spoke)
     return f"{told[0].upper()}{told[1:]}." if told else ""
 

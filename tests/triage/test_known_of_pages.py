@@ -176,6 +176,8 @@ async def test_the_card_says_that_the_territory_spoke_for_the_topic(
         assert (await topic_panel(local, session, appeal, [], {})).heard == f"Учтена территория страницы: {ELSEWHERE}."
         of_texts = replace(local, judge=resources.judge)
         assert (await topic_panel(of_texts, session, appeal, [], {})).heard == ""
+        of_months = replace(local, judge=taught_by_months())  # would say so, and has not judged this appeal
+        assert (await topic_panel(of_months, session, appeal, [], {})).heard == ""
     await settle(local, vk.page, "Нигдешнее")
     async with local.database.transaction() as session:
         assert (await topic_panel(local, session, appeal, [], {})).heard == ""
