@@ -15,6 +15,7 @@ from rich.table import Table
 from classifier import commands
 from classifier.accurate import AccurateJudge
 from classifier.artifact import ArtifactRejected
+from classifier.circumstances import read_value
 from classifier.dataset import Columns
 from classifier.encoder import ExtraIsAbsent
 from classifier.judge import BATCH, Judge, Judgement
@@ -140,7 +141,8 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Судит сообщения. Строки стандартного ввода становятся строками JSON."""
-    judge, known = _judge(model, tier), pairs_of("--given", "ИМЯ=ЗНАЧЕНИЕ", given)
+    told = pairs_of("--given", "ИМЯ=ЗНАЧЕНИЕ", given)
+    judge, known = _judge(model, tier), {name: read_value(name, value) or value for name, value in told.items()}
     for sentence in commands.circumstances_for(judge, known):
         screen.print(sentence, style="yellow", markup=False, soft_wrap=True)
     if texts and not as_json:

@@ -117,6 +117,24 @@ def test_circumstances_are_taught_measured_and_told_by_name_or_number(
     assert "не знает" in run(cli, ["predict", "--model", str(out), "--given", "territory=Нигде", "яма"]).stderr
 
 
+def test_dates_tell_the_time_of_year_in_training_and_in_prediction(tmp_path: Path) -> None:
+    rows = rows_of(CORPUS)
+    topics = sorted({row["topic"] for row in rows})  # six, each with two months of its own
+    lines = [
+        [row["text"], row["topic"], f"2025-{1 + 2 * topics.index(row['topic']) + place % 2:02d}-05 10:00:00"]
+        for place, row in enumerate(rows)
+    ]
+    with (tmp_path / "year.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([["text", "topic", "date"], *lines])
+    data = ["--data", str(tmp_path / "year.csv"), "--text-column", "text", "--label", "topic=topic"]
+    out = tmp_path / "model"
+    trained = run(cli, ["train", *data, "--given", "month=date", "--from-scratch", "--out", str(out)])
+    assert "Обстоятельство month: разных значений 12, из них учат 12" in trained.output
+    for value, is_known in (("2024-03-31", True), ("Март", True), ("вчера", False)):
+        judged = run(cli, ["predict", "--model", str(out), "--given", f"month={value}", "Яма"])
+        assert ("не знает" in judged.stderr) is not is_known
+
+
 def test_evaluation_of_the_shipped_model_prints_an_object_a_label() -> None:
     measured = run(cli, ["evaluate", "--data", str(HERE / "own_messages.csv"), "--label", "topic_group=topic_group",
                          "--label", "topic=topic", "--json"])  # fmt: skip
