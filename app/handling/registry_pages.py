@@ -1,6 +1,6 @@
 """/departments and /territories: who answers, how they are reached, who is away; where everything lies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
@@ -80,14 +80,19 @@ async def _form_screen(
         "row": next((row for row in rows if row.department.id == department_id), None),
         "others": [row.department for row in rows if row.department.id != department_id],
         "kinds": KIND_NAMES,
-        "calendars": calendars(),
-        "spheres": SPHERE_NAMES,
+        "calendars": _with_unknown(calendars(), [form.calendar], "такого календаря нет"),
+        "spheres": _with_unknown(SPHERE_NAMES, form.spheres, "такой сферы нет"),
         "territories": await registry_queries.list_territories(session),
         "may_edit": actor.role in RIGHTS[Right.OVERSEE],
         "people": [],
         "roster": [],
         "names": {},
     }
+
+
+def _with_unknown(names: Mapping[str, str], chosen: Iterable[str], why: str) -> dict[str, str]:
+    """What can be chosen; a code that is stored and not known is shown as it is, lest saving change it unseen."""
+    return {**names, **{code: f"{code}: {why}" for code in chosen if code not in names}}
 
 
 @router.post("/departments")

@@ -169,6 +169,23 @@ async def test_of_two_managers_the_second_is_told_what_the_first_has_written_and
     assert (await departments(resources))["parks"].short_name == "Сады"
 
 
+async def test_a_calendar_that_is_no_more_is_shown_and_not_replaced_unseen(
+    resources: Resources, sign_in: SignIn
+) -> None:
+    made = await save(resources, OWN)
+    async with resources.database.transaction() as session:
+        stored = await session.get_one(Department, made.id)
+        stored.calendar_code, stored.spheres = "moon", ["stars"]
+    chief = await sign_in(Role.MANAGER, login="chief")
+    page = await chief.get(f"/departments/{made.id}")
+    assert '<option value="moon" selected>moon: такого календаря нет</option>' in page.text
+    assert '<option value="stars" selected>stars: такой сферы нет</option>' in page.text
+    form = {"department_id": made.id, "name": OWN.name, "kind": "municipal", "short_name": "Сады", "is_active": "on"}
+    refused = await chief.post("/departments", **form, edition=edition_in(page), calendar="moon")
+    assert (refused.status_code, "календаря «moon» нет" in refused.text) == (422, True)
+    assert (await departments(resources))["parks"].calendar_code == "moon"
+
+
 async def test_a_manager_edits_a_department_and_its_roster_and_an_operator_looks(
     resources: Resources, sign_in: SignIn
 ) -> None:
