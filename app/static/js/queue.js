@@ -33,17 +33,31 @@ async function ask() {
   await htmx.ajax('GET', `/queue/changes?${query}`, { target: fresh, swap: 'none' })
 }
 
-/* the card as it is now, without disturbing what is typed, opened or scrolled */
+/* the card as it is now, without disturbing what is typed, opened, scrolled or under way */
 let isStale = false
+let isAsking = false
+let acting = 0 // requests that the card itself has made and that will bring it anew
+const isBusy = () => acting > 0 || Boolean(card()?.querySelector('dialog[open]'))
 async function refreshCard() {
+  isStale = true
+  if (isAsking) return // one at a time, or an older card could come after a newer one
+  isAsking = true
+  try {
+    while (isStale && !isBusy()) {
+      isStale = false
+      await askForCard()
+    }
+  } finally { isAsking = false }
+}
+async function askForCard() {
   const old = card()
   if (!old?.dataset.appeal) return
   const headers = { 'HX-Request': 'true', 'HX-Current-URL': location.href }
   const answer = await fetch(`/appeals/${old.dataset.appeal}?keep=true`, { headers })
   const html = await answer.text()
-  if (!answer.ok || card() !== old || answer.headers.get('X-Appeal-Version') === old.dataset.version) return
-  isStale = Boolean(old.querySelector('dialog[open]'))
-  if (!isStale) replace(old, html)
+  if (!answer.ok) return
+  if (card() !== old || isBusy()) isStale = true // somebody was quicker: perhaps with less news
+  else if (answer.headers.get('X-Appeal-Version') !== old.dataset.version) replace(old, html)
 }
 function replace(old, html) {
   const places = ['.thread', '.appeal__side', '.appeal__body'].map(name => [name, old.querySelector(name)?.scrollTop])
@@ -89,6 +103,14 @@ document.addEventListener('htmx:sseBeforeMessage', event => {
 })
 document.addEventListener('appeal-changed', refreshCard)
 document.addEventListener('close', () => isStale && refreshCard(), true)
+document.addEventListener('htmx:beforeSend', ({ detail: { requestConfig, target, xhr } }) => {
+  if (requestConfig.verb === 'get' || target?.id !== 'appeal') return
+  acting += 1
+  xhr.addEventListener('loadend', () => {
+    acting -= 1
+    if (isStale) refreshCard()
+  })
+})
 document.addEventListener('input', event => {
   if (event.target.matches('[data-limit]')) count(event.target)
   if (event.target.matches('[data-filter]')) filter(event.target)
