@@ -73,7 +73,7 @@ class AccurateJudge(Judge):
         self._mixes = {kind: Mix(*row) for kind, row in zip(self.kinds, companion["mixes"].tolist(), strict=True)}
         self._widths = [len(manifest.labels[kind]) for kind in self.kinds]
         self._voices = {
-            kind: (finer, self._given[kind, finer]) for kind in self.kinds for finer in manifest.blend[kind].finer
+            kind: (finer, self.given[kind, finer]) for kind in self.kinds for finer in manifest.blend[kind].finer
         }
         self._sure = sure
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
-from classifier.artifact import Arrays, Manifest, given_name
+from classifier.artifact import Arrays, Manifest, coarse_to_fine
 from classifier.calibration import (
     Given,
     Heard,
@@ -145,13 +145,14 @@ def _blend_of(
 ) -> dict[str, KindBlend]:
     """The blend of the model with weights for the new circumstances, coarse kinds first, as these messages want it."""
     blend = dict(manifest.blend)
-    for kind in manifest.kinds if observed.names else []:
-        labels = corpus.numbers.get(kind)
-        if labels is not None:
-            known = taught & (labels != UNLABELLED)
-            own = scores(rows.margins[kind][known], blend[kind].sigmoid) + rows.voices(blend)[kind][known]
-            heard = {name: rows.heard[kind, name][known] for name in observed.names}
-            blend[kind] = listening(blend[kind], own, heard, labels[known])
+    if not observed.names:
+        return blend
+    for kind in coarse_to_fine(corpus.names):
+        labels = corpus.numbers[kind]
+        known = taught & (labels != UNLABELLED)
+        own = scores(rows.margins[kind][known], blend[kind].sigmoid) + rows.voices(blend)[kind][known]
+        heard = {name: rows.heard[kind, name][known] for name in observed.names}
+        blend[kind] = listening(blend[kind], own, heard, labels[known])
     return blend
 
 
@@ -184,13 +185,7 @@ def _rows_of(judge: Judge, arrays: Arrays, corpus: Corpus, new: Heard) -> _Rows:
     margins = {kind: np.asarray(total[:, place], dtype=np.float32) for kind, place in judge.columns.items()}
     alike = np.asarray((matrix @ matrix.T).todense(), dtype=np.float32) + np.float32(BIAS)
     heard = judge.circumstances.heard(corpus.known) if corpus.known else {}
-    kinds = judge.kinds
-    given = {
-        (coarse, fine): arrays[given_name(kinds, coarse, fine)]
-        for place, coarse in enumerate(kinds)
-        for fine in kinds[place + 1 :]
-    }
-    return _Rows(matrix, alike, margins, given, {**heard, **new})
+    return _Rows(matrix, alike, margins, judge.given, {**heard, **new})
 
 
 def _correction(rows: _Rows, kind: str, blend: KindBlend, voices: Floats, labels: Labels, taught: Labels) -> Floats:

@@ -100,7 +100,7 @@ class Judge:
         self._intercepts = arrays["intercepts"]
         self._appeal_vocabulary = Vocabulary(arrays["appeal_buckets"], arrays["appeal_idf"])
         self._appeal_weights = np.column_stack([arrays["appeal_weights"], arrays["abuse_weights"]])
-        self._given = {
+        self.given = {
             (coarse, fine): arrays[given_name(self.kinds, coarse, fine)]
             for place, coarse in enumerate(self.kinds)
             for fine in self.kinds[place + 1 :]
@@ -163,7 +163,7 @@ class Judge:
         scores += self.letters.of_messages(batch)
         margins = {kind: scores[:, self.columns[kind]] for kind in self.kinds}
         heard = self.circumstances.heard(known) if known else {}
-        labels = calibration.probabilities(margins, self.manifest.blend, self._given, heard)
+        labels = calibration.probabilities(margins, self.manifest.blend, self.given, heard)
         talk = self._appeal_vocabulary.weigh(counts).times_table(self._appeal_weights)
         appeal = calibration.appeal_probability(talk[:, 0], self.manifest.appeal)
         return Chances(appeal, calibration.appeal_probability(talk[:, 1], self.manifest.abuse), labels)

@@ -28,8 +28,6 @@ def listening(blend: KindBlend, own: Floats, heard: Mapping[str, Floats], labels
 
     ``own``: ln p of all labels but for a constant of the row, as they are without these voices; every row is labelled.
     """
-    if not heard:
-        return blend
     voices = list(heard.values())
     right = np.array([voice[np.arange(len(labels)), labels] for voice in voices], dtype=np.float64)
 

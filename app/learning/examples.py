@@ -85,8 +85,8 @@ async def read_examples(session: AsyncSession, topic_to_group: Mapping[str, str]
         .limit(MOST_CHOICES)
     )  # fmt: skip
     chosen = list(reversed((await session.execute(statement)).tuples().all()))
-    pages = await read_context(session, {row[6] for row in chosen})
-    known = {row[0]: known_of(pages[row[6]], row[7], zone) for row in chosen}
+    pages = await read_context(session, {page_id for *_, page_id, _ in chosen})
+    known = {appeal_id: known_of(pages[page_id], at, zone) for appeal_id, *_, page_id, at in chosen}
     return await asyncio.to_thread(_gather, chosen, known, topic_to_group)  # masking 60,000 texts takes seconds
 
 

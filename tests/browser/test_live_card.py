@@ -18,7 +18,7 @@ expect.set_options(timeout=LIVE_MS)
 
 @pytest.fixture
 def desks(chromium: Browser, city: Installation) -> Iterator[tuple[Desk, Desk]]:
-    """Two colleagues."""
+    """Two windows: one changes what stands in the other."""
     found = sit_down(chromium, city), sit_down(chromium, city)
     for desk in found:
         desk.sign_in("demo-operator")
