@@ -104,4 +104,6 @@ def test_an_answer_whose_confirmation_is_slow_is_shown_as_delivered(desks: tuple
     expect(card.get_by_text("доставлен в").last).to_be_visible()
     expect(card.get_by_text("Ответ дан", exact=True)).to_be_visible()
     expect(field).to_have_count(0)  # nothing is left to say
+    head = card.locator(".appeal__head")
+    assert head.evaluate("head => head.scrollWidth <= head.clientWidth")  # all its verbs are in sight
     assert desk.complaints == []
